@@ -1,0 +1,97 @@
+"""The command line: how scripts start and end, and the `jaxdl` command."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+
+from jaxdl.data.load import DataName
+from jaxdl.errors import InputError, RunError
+from jaxdl.results import ResultsConfig, results_command
+
+ConfigT = TypeVar("ConfigT")
+
+
+def start(
+    config_class: type[ConfigT],
+    command: Callable[[ConfigT], int],
+    argv: Sequence[str] | None = None,
+    *,
+    prog: str | None = None,
+) -> int:
+    """Parse the command line, run a command, and turn its errors into an exit code.
+
+    A mistake of the user's is one sentence on standard error, without a traceback
+    unless the environment has JAXDL_DEBUG=1.
+
+    Args:
+      config_class: a dataclass whose fields become flags (tyro).
+      command: gets the configuration; returns the exit code.
+      argv: arguments; those of the process by default.
+      prog: name of the program in its help; that of the process by default.
+
+    Returns:
+      0 done, 1 a check failed, 2 bad input, 3 stopped during the run, 130 or 143
+      interrupted.
+    """
+    try:
+        return command(tyro.cli(config_class, args=argv, prog=prog))
+    except SystemExit as exit:  # tyro's, after --help or flags it refuses
+        return exit.code if isinstance(exit.code, int) else 1
+    except (InputError, RunError) as error:
+        if os.environ.get("JAXDL_DEBUG") == "1":
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; what was saved before is kept", file=sys.stderr)
+        return 130
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareConfig:
+    """Prepare a data set ahead of its first use."""
+
+    name: Annotated[DataName, tyro.conf.Positional]
+    """Data set to prepare."""
+    source_dir: Path | None = None
+    """Folder with the original files; they are downloaded without it."""
+    data_dir: Path | None = None
+    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
+
+
+def prepare_command(config: PrepareConfig) -> int:
+    """`jaxdl data prepare`: make a data set ready, and say where it is."""
+    from jaxdl.data.load import prepare
+
+    folder = prepare(
+        config.name, data_dir=config.data_dir, source_dir=config.source_dir
+    )
+    print(f"{config.name} is ready" + (f" in {folder}" if folder else ""))
+    return 0
+
+
+COMMANDS = {
+    "data prepare": (PrepareConfig, prepare_command),
+    "results": (ResultsConfig, results_command),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `jaxdl` command."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for name, (config_class, command) in COMMANDS.items():
+        length = len(name.split())
+        if words[:length] == name.split():
+            return start(config_class, command, words[length:], prog=f"jaxdl {name}")
+    help_wanted = words[:1] in (["-h"], ["--help"])
+    lines = [f"usage: jaxdl COMMAND ..., COMMAND one of: {', '.join(COMMANDS)}"]
+    if not help_wanted:
+        given = " ".join(words[:2]) or "nothing"
+        lines.insert(0, f"error: {given} was given, not a command")
+    print("\n".join(lines), file=sys.stdout if help_wanted else sys.stderr)
+    return 0 if help_wanted else InputError.exit_code

@@ -1,0 +1,263 @@
+"""Image data sets with fixed, named splits, as uint8 arrays on the device."""
+
+import contextlib
+import dataclasses
+import difflib
+import functools
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int32, UInt8
+
+from jaxdl.errors import InputError
+
+DataName = Literal["digits", "mnist", "fashion_mnist"]
+
+IMAGE_SHAPES: dict[str, tuple[int, int, int]] = {
+    "digits": (8, 8, 1),
+    "mnist": (28, 28, 1),
+    "fashion_mnist": (28, 28, 1),
+}
+"""Height, width and channels of each data set: enough to build a model without data."""
+
+
+class Split(NamedTuple):
+    """Some images and their classes, in a fixed order.
+
+    Attributes:
+      image: intensities from 0 (background) to 255.
+      label: classes from 0.
+    """
+
+    image: UInt8[Array, "n height width channels"]
+    label: Int32[Array, " n"]
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["train", "validation", "test"],
+    meta_fields=["name", "checksum"],
+)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Images:
+    """A data set in three splits: a pytree whose leaves are the arrays.
+
+    Attributes:
+      train, validation, test: the splits; no image is in two of them.
+      name: name of the data set.
+      checksum: sha256, in hex, over shape, dtype and bytes of each array, split by
+        split, image before label.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    name: str
+    checksum: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one image."""
+        return self.train.image.shape[1:]
+
+
+def load_images(
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    source_dir: str | Path | None = None,
+) -> Images:
+    """A data set on the default device, prepared first where that is needed.
+
+    Splits, always in the order of the original files: `digits` (scikit-learn's; values
+    x from 0 to 16 become round(255 x / 16)) has the first 1,197 images for training,
+    the next 300 for validation, the last 300 for test; `mnist` and `fashion_mnist` have
+    the first 50,000 of the original training images for training, the other 10,000 for
+    validation, and the 10,000 original test images for test.
+
+    Args:
+      name: `digits`, `mnist` or `fashion_mnist`.
+      data_dir, source_dir: as for `prepare`.
+
+    Raises:
+      InputError: as for `prepare`, and if the prepared data is damaged.
+    """
+    folder = prepare(name, data_dir=data_dir, source_dir=source_dir)
+    if folder is None:
+        image, label = _read_digits()
+        parts = (slice(1197), slice(1197, 1497), slice(1497, None))
+        splits = [Split(image[part], label[part]) for part in parts]
+    else:
+        train, test = _read_prepared(name, folder)
+        image, label = train
+        splits = [
+            Split(image[:50_000], label[:50_000]),
+            Split(image[50_000:], label[50_000:]),
+            test,
+        ]
+    checksum = _checksum(splits)
+    return Images(*jax.tree.map(jnp.asarray, splits), name=name, checksum=checksum)
+
+
+def prepare(
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    source_dir: str | Path | None = None,
+) -> Path | None:
+    """Makes a data set ready for `load_images`; quick where it is ready already.
+
+    The original files come from `source_dir`, or are downloaded when none is given;
+    their sha256 is checked either way. Nothing is written to `data_dir` until all four
+    are there and right, and processes that prepare at once wait for each other.
+
+    Args:
+      name: `digits`, `mnist` or `fashion_mnist`.
+      data_dir: folder of prepared data; the environment variable TFDS_DATA_DIR or
+        ~/tensorflow_datasets where not given.
+      source_dir: folder that holds the original `*-ubyte.gz` files. It is not looked
+        at when the data is ready.
+
+    Returns:
+      The folder of the prepared data; None for `digits`, which comes with scikit-learn
+      and needs no preparation.
+
+    Raises:
+      InputError: if the name is unknown; a source file is missing or has another
+        sha256; there is neither `source_dir` nor a network (within 30 seconds);
+        `data_dir` cannot be written.
+    """
+    if name not in IMAGE_SHAPES:
+        near = difflib.get_close_matches(name.lower(), IMAGE_SHAPES, n=1)
+        raise InputError(
+            f"There is no data set {name!r}; choose from {', '.join(IMAGE_SHAPES)}."
+            + (f" Did you mean {near[0]!r}?" if near else "")
+        )
+    if name == "digits":
+        return None
+
+    from jaxdl.data import builders
+
+    builder_cls = builders.BUILDERS[name]
+    data_dir = Path(
+        data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    ).expanduser()
+    folder = data_dir / builder_cls.name / str(builder_cls.VERSION)
+    if os.path.exists(folder):  # tensorflow-datasets moves it in place when whole
+        return folder
+    if source_dir is not None:
+        source_dir = Path(source_dir).expanduser().absolute()
+        builders.check_files(source_dir, builder_cls.SHA256)
+        _write(builder_cls, data_dir, source_dir)
+        return folder
+    with tempfile.TemporaryDirectory() as downloads:
+        try:
+            builders.download_files(
+                builder_cls.URL, builder_cls.SHA256, Path(downloads)
+            )
+        except OSError as error:
+            raise InputError(
+                f"{name} is not in {data_dir} and could not be downloaded from "
+                f"{builder_cls.URL} ({error}). Three ways out: give --source-dir "
+                f"FOLDER with the files {', '.join(builder_cls.SHA256)}; or run `jaxdl "
+                f"data prepare {name}` on a machine with a network, copy its data "
+                "folder here and give --data-dir FOLDER; or use --data digits, which "
+                "needs no files."
+            ) from error
+        _write(builder_cls, data_dir, Path(downloads))
+    return folder
+
+
+def _write(builder_cls: type, data_dir: Path, source_dir: Path) -> None:
+    """Prepares `data_dir` from checked files, one process at a time."""
+    import tensorflow_datasets as tfds
+    from filelock import FileLock
+
+    lock = FileLock(data_dir / f".{builder_cls.name}.lock", timeout=120)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        # tensorflow-datasets wants a folder for downloads; there are none.
+        with lock, tempfile.TemporaryDirectory() as download_dir, _quiet():
+            for leftover in (data_dir / builder_cls.name).glob("incomplete.*"):
+                shutil.rmtree(leftover)  # a process was killed here
+            builder = builder_cls(data_dir=data_dir, file_format="array_record")
+            builder.download_and_prepare(
+                download_dir=download_dir,
+                download_config=tfds.download.DownloadConfig(
+                    manual_dir=source_dir, try_download_gcs=False
+                ),
+            )
+    except (OSError, RuntimeError) as error:  # array_record raises RuntimeError
+        raise InputError(
+            f"The prepared data cannot be written to {data_dir} ({error}); give a "
+            "folder that can be written with --data-dir."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps tensorflow-datasets from printing, drawing bars and warning."""
+    from absl import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _read_digits() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    image = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    return image, digits.target.astype(np.int32)
+
+
+def _read_prepared(name: str, folder: Path) -> list[Split]:
+    """The splits `train` and `test` as NumPy arrays, in the order of the files."""
+    import tensorflow_datasets as tfds
+
+    try:
+        with _quiet():
+            builder = tfds.builder_from_directory(folder)
+            return [
+                _read_split(builder.as_data_source(split=split), IMAGE_SHAPES[name])
+                for split in ("train", "test")
+            ]
+    except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
+        raise InputError(
+            f"The prepared data in {folder} is damaged ({error}); delete that "
+            "folder and prepare it again."
+        ) from error
+
+
+def _read_split(source, image_shape: tuple[int, int, int]) -> Split:
+    image = np.empty((len(source), *image_shape), np.uint8)
+    label = np.empty(len(source), np.int32)
+    for start in range(0, len(source), 1000):  # a thousand records at a time in memory
+        stop = min(start + 1000, len(source))
+        for i, record in enumerate(source.__getitems__(range(start, stop)), start):
+            image[i], label[i] = record["image"], record["label"]
+    return Split(image, label)
+
+
+def _checksum(splits: list[Split]) -> str:
+    digest = hashlib.sha256()
+    for array in jax.tree.leaves(splits):
+        digest.update(f"{array.shape} {array.dtype} ".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()

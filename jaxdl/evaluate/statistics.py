@@ -1,0 +1,81 @@
+"""Means over seeds and over examples, with their uncertainty; plain floats out."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def standard_error(values: ArrayLike) -> float | None:
+    """Standard error of the mean of independent values.
+
+    se = s / sqrt(n), with s^2 = sum_i (x_i - mean)^2 / (n - 1).
+
+    The squares are divided by n - 1 (`ddof=1`). The Parzen script of the GAN paper
+    divides by n; over 10,000 images the two differ by one part in 20,000.
+
+    Args:
+      values: one number each, in a flat sequence.
+
+    Returns:
+      A number in the unit of the values, or None for a single value, which says nothing
+      about its own spread.
+
+    Raises:
+      ValueError: if there are no values, or one of them is not finite, or they are not
+        in one flat sequence.
+    """
+    values = _finite(values)
+    if len(values) == 1:
+        return None
+    squares = np.sum((values - _mean(values)) ** 2)
+    return math.sqrt(squares / (len(values) - 1) / len(values))
+
+
+def mean_ci95(
+    values: ArrayLike,
+) -> tuple[float, float | None, float | None]:
+    """Mean of independent values and its 95 % interval by Student's t.
+
+    mean -+ t_{0.975, n - 1} * se, with `standard_error`.
+
+    It covers the true mean in 95 % of cases for normal values, also for few of them;
+    values that are all equal give an interval of length 0.
+
+    Args:
+      values: one number per seed, in a flat sequence.
+
+    Returns:
+      `(mean, low, high)`, in the unit of the values and fit for JSON; low and high are
+      None for a single value: one seed has no interval.
+
+    Raises:
+      ValueError: as `standard_error` does.
+
+    References:
+      Student, "The probable error of a mean", 1908.
+    """
+    from scipy.special import stdtrit  # scipy.stats.t.ppf without its 0.5 s import
+
+    values = _finite(values)
+    mean = _mean(values)
+    if len(values) == 1:
+        return mean, None, None
+    half = float(stdtrit(len(values) - 1, 0.975)) * standard_error(values)
+    return mean, mean - half, mean + half
+
+
+def _mean(values: np.ndarray) -> float:
+    # Without the clip rounding may put the mean of equal values beside them.
+    return float(np.clip(np.mean(values), values.min(), values.max()))
+
+
+def _finite(values: ArrayLike) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"need a flat sequence of values, got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"values must be finite, got {values[~np.isfinite(values)][0]}"
+        )
+    return values

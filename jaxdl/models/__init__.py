@@ -1,0 +1,6 @@
+"""Models."""
+
+from jaxdl.models.gan import GAN as GAN
+from jaxdl.models.gan import mlp_gan as mlp_gan
+from jaxdl.models.gan import paper_gan as paper_gan
+from jaxdl.models.gan import small_gan as small_gan

@@ -1,0 +1,171 @@
+"""Generative adversarial networks on flattened images (Goodfellow et al. 2014)."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxdl.nn.linen import from_linen
+from jaxdl.types import Model
+
+
+class GAN(NamedTuple):
+    """A generator and its discriminator.
+
+    Attributes:
+      generator: `apply(params, z)` maps latents [batch latent] to images
+        [batch pixels] in [0, 1].
+      discriminator: `apply(params, x, *, key=None)` maps images [batch pixels] to
+        logits [batch]; D(x) is their sigmoid. Without a key nothing is dropped.
+      latent_size: how many standard normal numbers make one z.
+    """
+
+    generator: Model
+    discriminator: Model
+    latent_size: int
+
+
+def maxout(
+    x: Float[Array, "batch in"], num_units: int, num_pieces: int
+) -> Float[Array, "batch units"]:
+    """Largest of each unit's pieces.
+
+    h_u = max_k x[k * num_units + u]: piece 0 of all units, then piece 1, and so on.
+
+    Written as a chain of pairwise maxima: over a whole training step on CPU a reduction
+    by `max` costs 3 % more, and 14 % more with a unit's pieces side by side. At a tie a
+    pair shares its gradient in halves, so the pieces' shares always sum to 1.
+
+    Args:
+      x: the pieces, as one dense layer gives them.
+      num_units: how many maxima come out.
+      num_pieces: how many features each is taken over.
+
+    Raises:
+      ValueError: if `x` does not hold `num_units * num_pieces` features.
+
+    References:
+      Goodfellow et al., "Maxout networks", 2013.
+    """
+    if x.shape[-1] != num_units * num_pieces:
+        raise ValueError(
+            f"{x.shape[-1]} features are not {num_units} units of {num_pieces} pieces"
+        )
+    pieces = jnp.split(x, num_pieces, axis=-1)
+    largest = pieces[0]
+    for piece in pieces[1:]:
+        largest = jnp.maximum(largest, piece)
+    return largest
+
+
+def uniform(bound: float) -> nn.initializers.Initializer:
+    """Initialiser that draws evenly from [-bound, bound)."""
+
+    def init(key, shape, dtype=jnp.float32, **kwargs):
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
+
+
+def paper_gan(
+    pixels: int, *, pixel_means: Float[Array, " pixels"] | None = None
+) -> GAN:
+    """The networks of the first GAN paper, as in its authors' MNIST recipe.
+
+    Generator: 100 -> 1200 -> 1200 rectified linear -> sigmoid pixels, weights uniform
+    in [-0.05, 0.05). Discriminator: two layers of 240 maxout units of 5 pieces, then
+    one logit, weights uniform in [-0.005, 0.005). With a key 20 % of its inputs and
+    50 % of its hidden units are dropped, and the rest scaled by 1.25 and 2. Biases
+    start at 0.
+
+    Args:
+      pixels: length of a flattened image.
+      pixel_means: mean training image in [0, 1]. The authors start the generator's
+        output biases at its logits (clipped to [1e-7, 1 - 1e-7]), so that the first
+        samples have the data's mean; by default these biases start at 0 too.
+
+    References:
+      Goodfellow et al., "Generative adversarial nets", 2014, and its code, mnist.yaml.
+    """
+    latent_size, num_units, num_pieces = 100, 240, 5
+    bias_init = nn.initializers.zeros
+    if pixel_means is not None:
+        means = jnp.clip(pixel_means, 1e-7, 1 - 1e-7)
+
+        def bias_init(key, shape, dtype=jnp.float32):
+            return jax.scipy.special.logit(means).astype(dtype)
+
+    class Generator(nn.Module):
+        @nn.compact
+        def __call__(
+            self, z: Float[Array, "batch latent"]
+        ) -> Float[Array, "batch pixels"]:
+            hidden = nn.relu(nn.Dense(1200, kernel_init=uniform(0.05))(z))
+            hidden = nn.relu(nn.Dense(1200, kernel_init=uniform(0.05))(hidden))
+            out = nn.Dense(pixels, kernel_init=uniform(0.05), bias_init=bias_init)
+            return nn.sigmoid(out(hidden))
+
+    class Discriminator(nn.Module):
+        @nn.compact
+        def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, " batch"]:
+            deterministic = not self.has_rng("dropout")
+            hidden = nn.Dropout(0.2, deterministic=deterministic)(x)
+            for _ in range(2):
+                pieces = nn.Dense(num_units * num_pieces, kernel_init=uniform(0.005))
+                hidden = maxout(pieces(hidden), num_units, num_pieces)
+                hidden = nn.Dropout(0.5, deterministic=deterministic)(hidden)
+            return nn.Dense(1, kernel_init=uniform(0.005))(hidden)[:, 0]
+
+    return GAN(
+        from_linen(Generator(), example=jnp.zeros((1, latent_size))),
+        from_linen(Discriminator(), example=jnp.zeros((1, pixels))),
+        latent_size,
+    )
+
+
+def mlp_gan(pixels: int, *, latent_size: int = 64, hidden_size: int = 256) -> GAN:
+    """Two fully connected networks with two hidden layers each.
+
+    Generator: latent -> hidden -> hidden -> sigmoid pixels. Discriminator: pixels ->
+    hidden -> hidden -> one logit. Leaky rectifiers of slope 0.2 (Radford et al. 2016),
+    Flax's default initialisation, no dropout.
+
+    Args:
+      pixels: length of a flattened image.
+      latent_size: length of z.
+      hidden_size: width of all hidden layers.
+    """
+
+    class Net(nn.Module):
+        out_size: int
+
+        @nn.compact
+        def __call__(self, x: Float[Array, "batch in"]) -> Float[Array, "batch out"]:
+            hidden = nn.leaky_relu(nn.Dense(hidden_size)(x), 0.2)
+            hidden = nn.leaky_relu(nn.Dense(hidden_size)(hidden), 0.2)
+            return nn.Dense(self.out_size)(hidden)
+
+    class Generator(nn.Module):
+        @nn.compact
+        def __call__(
+            self, z: Float[Array, "batch latent"]
+        ) -> Float[Array, "batch pixels"]:
+            return nn.sigmoid(Net(pixels)(z))
+
+    class Discriminator(nn.Module):
+        @nn.compact
+        def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, " batch"]:
+            return Net(1)(x)[:, 0]
+
+    return GAN(
+        from_linen(Generator(), example=jnp.zeros((1, latent_size))),
+        from_linen(Discriminator(), example=jnp.zeros((1, pixels))),
+        latent_size,
+    )
+
+
+def small_gan(pixels: int) -> GAN:
+    """The networks of `mlp_gan` for 8x8 images: 32 latents, 128 hidden units."""
+    return mlp_gan(pixels, latent_size=32, hidden_size=128)

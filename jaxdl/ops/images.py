@@ -1,0 +1,26 @@
+"""Between stored bytes and the numbers that networks work on."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+
+def unit_pixels(
+    image: UInt8[Array, "batch height width channels"],
+) -> Float[Array, "batch pixels"]:
+    """Images as flat rows of float32 in [0, 1]: byte / 255, channels innermost.
+
+    Raises:
+      ValueError: if the images are not bytes; what is scaled already would shrink.
+    """
+    if image.dtype != jnp.uint8:
+        raise ValueError(f"images must be uint8 in 0..255, got {image.dtype}")
+    return image.reshape(len(image), -1).astype(jnp.float32) / 255
+
+
+def to_bytes(
+    pixels: Float[Array, "batch pixels"], image_shape: tuple[int, int, int]
+) -> UInt8[np.ndarray, "batch height width channels"]:
+    """Flat rows in [0, 1] as images on the host: the nearest byte in 0..255."""
+    scaled = np.clip(np.round(np.asarray(pixels) * 255), 0, 255)
+    return scaled.astype(np.uint8).reshape(-1, *image_shape)

@@ -1,0 +1,211 @@
+"""Figures: grids of images, curves over a run. matplotlib is imported when drawing."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl.evaluate.gan import nearest_images
+from jaxdl.train.log import History, Series
+
+DPI = 125  # 8 inches are 1000 pixels
+
+
+class Panel(NamedTuple):
+    """One pair of axes with curves over training steps.
+
+    Attributes:
+      title, ylabel: texts; the label says the unit.
+      curves: legend -> (series, name of the value in it).
+      references: legend -> height of a dashed line.
+    """
+
+    title: str
+    ylabel: str
+    curves: Mapping[str, tuple[Series, str]]
+    references: Mapping[str, float] = {}
+
+
+def _new_figure(width: float, height: float):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def image_grid(rows: Sequence[np.ndarray], gap: int = 1) -> np.ndarray:
+    """Images in rows, on white: [height width] or [height width 3] bytes.
+
+    Args:
+      rows: each [columns height width channels] uint8.
+      gap: white pixels between images.
+    """
+    padded = [
+        np.pad(r, ((0, 0), *((gap, gap),) * 2, (0, 0)), constant_values=255)
+        for r in rows
+    ]
+    grid = np.concatenate([np.concatenate(list(row), axis=1) for row in padded])
+    return grid[..., 0] if grid.shape[-1] == 1 else grid
+
+
+def figure_of_images(
+    rows: Sequence[np.ndarray], *, title: str, row_labels: Sequence[str] = ()
+) -> Any:
+    """A figure of image rows, with a label before each row if given.
+
+    Args:
+      rows: each [columns height width channels] uint8; equal shapes.
+      title: stands above.
+      row_labels: one a row.
+    """
+    columns, height, width, _ = rows[0].shape
+    aspect = len(rows) * (height + 2) / (columns * (width + 2))
+    figure = _new_figure(8, min(8 * aspect + 0.5, 16))
+    axes = figure.subplots()
+    axes.imshow(
+        image_grid(rows), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+    )
+    axes.set_title(title, fontsize=11)
+    axes.set_xticks([])
+    axes.set_yticks([(i + 0.5) * (height + 2) - 0.5 for i in range(len(row_labels))])
+    axes.set_yticklabels(row_labels)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def save_images(images: np.ndarray, folder: Path, name: str) -> Path:
+    """Save images [n height width channels] as `name.npy` and a square `name.png`."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / f"{name}.npy", images)
+    columns = math.ceil(math.sqrt(len(images)))
+    blank = np.full_like(images[:1], 255)
+    padded = np.concatenate([images, *[blank] * (-len(images) % columns)])
+    grid = image_grid(padded.reshape(-1, columns, *images.shape[1:]))
+    scale = max(1, 800 // grid.shape[1])
+    path = folder / f"{name}.png"
+    Image.fromarray(grid.repeat(scale, axis=0).repeat(scale, axis=1)).save(path)
+    return path
+
+
+def smoothed(values: np.ndarray, window: int) -> np.ndarray:
+    """Mean over `window` neighbours along axis 0, fewer at the ends."""
+    sums = np.cumsum(np.concatenate([np.zeros_like(values[:1]), values]), axis=0)
+    index = np.arange(len(values))
+    low = np.maximum(index - window // 2, 0)
+    high = np.minimum(index + window // 2 + 1, len(values))
+    counts = (high - low).reshape(-1, *[1] * (values.ndim - 1))
+    return (sums[high] - sums[low]) / counts
+
+
+def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
+    """Curves over training steps: the mean over seeds, a band from lowest to highest.
+
+    Curves of more than 200 points are smoothed by a running mean over a fiftieth of
+    them; the axis says so.
+    """
+    rows = -(-len(panels) // columns)
+    figure = _new_figure(4 * columns, 3 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    for axes, panel in zip(grid, panels, strict=False):
+        xlabel = "step"
+        for i, (label, (series, name)) in enumerate(panel.curves.items()):
+            values = series.values[name]
+            if len(values) > 200:
+                window = len(values) // 50
+                values = smoothed(values, window)
+                xlabel = f"step (running mean of {window} logged steps)"
+            mean, color = values.mean(axis=1), f"C{i}"
+            marker = "o" if len(values) <= 20 else None
+            axes.plot(series.steps, mean, color=color, label=label, marker=marker, ms=3)
+            if values.shape[1] > 1:
+                low, high = values.min(axis=1), values.max(axis=1)
+                axes.fill_between(series.steps, low, high, color=color, alpha=0.2, lw=0)
+        for i, (label, height) in enumerate(panel.references.items()):
+            style = ("--", ":", "-.")[i % 3]
+            axes.axhline(height, color="0.35", ls=style, lw=1, label=label)
+        axes.set(title=panel.title, xlabel=xlabel, ylabel=panel.ylabel)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def gan_figures(record: Any, sampler: Any, key: Any) -> dict[str, Any]:
+    """What a GAN on images looks like: samples, copies, a path between two, its curves.
+
+    Args:
+      record: of the run (`jaxdl.train.run.Record`); images are the first seed's.
+      sampler: `jaxdl.evaluate.gan.Sampler` of its generator.
+      key: decides the latents of the figures.
+    """
+    params = record.states[0].gen_params
+    grid_key, path_key = jax.random.split(jax.random.fold_in(key, 3))
+    samples = sampler.images(params, grid_key, 100)
+    near = nearest_images(samples[:24], record.data.train.image)
+    pairs = [row for i in (0, 12) for row in (samples[i : i + 12], near[i : i + 12])]
+    paths = sampler.interpolate(params, path_key, 8, 12)
+    steps, values = record.history.evaluations
+    shown = np.unique(np.linspace(0, len(steps) - 1, 12).astype(int))
+    strips = values["samples"][shown, 0]
+    seed = f"seed {record.config.seed}"
+    done = f"after {record.config.steps:,} steps"
+    return {
+        "samples": figure_of_images(
+            samples.reshape(10, 10, *samples.shape[1:]),
+            title=f"Samples of the generator {done} ({seed})",
+        ),
+        "progress": figure_of_images(
+            strips,
+            title=f"The same 20 latents as training goes on ({seed}); left: step",
+            row_labels=[f"{step:,}" for step in steps[shown]],
+        ),
+        "nearest": figure_of_images(
+            pairs,
+            title=f"Samples, and below each its nearest training image ({seed})",
+            row_labels=["sample", "nearest"] * 2,
+        ),
+        "interpolation": figure_of_images(
+            paths, title=f"Each row goes from one latent z to another ({seed})"
+        ),
+        "curves": figure_of_curves(_gan_panels(record.history)),
+    }
+
+
+def _gan_panels(history: History) -> list[Panel]:
+    train, held_out = history
+    return [
+        Panel(
+            "Losses on minibatches",
+            "loss (nats)",
+            {"discriminator": (train, "disc_loss"), "generator": (train, "gen_loss")},
+            {"discriminator at D = 1/2 (log 4)": np.log(4)},
+        ),
+        Panel(
+            "Value of the game",
+            "V(D, G) (nats)",
+            {"minibatches": (train, "value"), "held-out images": (held_out, "value")},
+            {"-log 4": -np.log(4)},
+        ),
+        Panel(
+            "What the discriminator believes",
+            "mean probability of being real",
+            {
+                "D(x), minibatches": (train, "d_real"),
+                "D(G(z)), minibatches": (train, "d_fake"),
+                "D(x), held out": (held_out, "d_real"),
+                "D(G(z)), held out": (held_out, "d_fake"),
+            },
+            {"1/2": 0.5},
+        ),
+        Panel(
+            "Parzen-window log-likelihood",
+            "nats per image",
+            {"validation images": (held_out, "parzen_validation")},
+        ),
+    ]

@@ -1,0 +1,290 @@
+"""Checkpoints that are either whole or noticed.
+
+Orbax writes a checkpoint to a temporary folder and renames it when complete, so a kill
+in the middle of a save leaves nothing that could be taken for one. Orbax does not
+notice a flipped bit or a changed dtype: each leaf's SHA-256 is kept in the checkpoint's
+metadata, and one over each of its files beside it, and both are checked when it is
+read.
+
+A state is saved as a flat mapping from the path of each leaf to a NumPy array. The copy
+to the host is all that training waits for; hashing and writing happen in a thread.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.errors import RunError
+
+QUIETED = ("absl", "asyncio")  # they print hundreds of lines at a damaged checkpoint
+KEEP = 3  # a damaged newest checkpoint leaves two to fall back on
+
+
+class Checkpoint(NamedTuple):
+    """What `Checkpoints.restore` found: the step, the state, and its caller's notes."""
+
+    step: int
+    state: Any
+    notes: Mapping[str, Any]
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def to_host(tree: Any) -> dict[str, np.ndarray]:
+    """Copy a tree's leaves to the host, by path; typed keys as their raw words."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): np.array(
+            jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        )
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def from_host(leaves: Mapping[str, np.ndarray], like: Any) -> Any:
+    """Rebuild a tree shaped like `like` (arrays or `jax.eval_shape`'s) from `to_host`.
+
+    Raises:
+      ValueError: if a path, a shape or a dtype differs.
+    """
+
+    def rebuild(path, leaf):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name not in leaves:
+            raise ValueError(f"{name} is missing")
+        array = leaves[name]
+        words = jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf
+        if array.shape != words.shape or array.dtype != words.dtype:
+            raise ValueError(
+                f"{name} is {array.dtype}{list(array.shape)}, "
+                f"not {words.dtype}{list(words.shape)}"
+            )
+        # A copy that JAX owns: XLA may alias a NumPy buffer, and training donates it.
+        array = jnp.array(array, copy=True)
+        if _is_key(leaf):
+            return jax.random.wrap_key_data(array, impl=jax.random.key_impl(leaf))
+        return array
+
+    tree = jax.tree_util.tree_map_with_path(rebuild, like)
+    if len(leaves) != len(jax.tree.leaves(like)):
+        raise ValueError(f"{len(leaves)} leaves, not {len(jax.tree.leaves(like))}")
+    return tree
+
+
+def leaf_digests(leaves: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """SHA-256 of each leaf: its path, dtype, shape and bytes."""
+
+    def digest(name, array):
+        head = json.dumps([name, str(array.dtype), list(array.shape)])
+        contents = np.ascontiguousarray(array).view(np.uint8) if array.ndim else array
+        return hashlib.sha256(head.encode() + contents.tobytes()).hexdigest()
+
+    return {name: digest(name, array) for name, array in leaves.items()}
+
+
+def state_sha256(tree: Any) -> str:
+    """One SHA-256 for a whole tree of arrays: every path, dtype, shape and bit."""
+    digests = leaf_digests(to_host(tree))
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def _file_digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in QUIETED]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says that there is no space left (tensorstore's too)."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return "no space left" in str(error).lower()
+
+
+class Checkpoints:
+    """The checkpoints of one run, newest last, at most `KEEP` of them.
+
+    Args:
+      folder: where they live; made when the first is saved.
+      warn: gets a sentence for each damaged checkpoint that is passed over.
+    """
+
+    def __init__(self, folder: Path, warn: Callable[[str], None]):
+        self.folder = folder
+        self._warn = warn
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future | None = None
+
+    def steps(self) -> list[int]:
+        """Steps of the complete checkpoints on disk, ascending."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(p.name) for p in self.folder.iterdir() if p.name.isdigit())
+
+    def save(self, step: int, state: Any, notes: Mapping[str, Any]) -> None:
+        """Save in the background; waits only for an earlier save and the host copy.
+
+        Args:
+          step: the step after which `state` stands.
+          state: any tree of arrays; its buffers may be donated once this returns.
+          notes: JSON values kept beside it.
+
+        Raises:
+          RunError: if the earlier save failed, or `state` is not finite.
+        """
+        self.wait()
+        leaves = to_host(state)
+        for name, array in leaves.items():
+            if (
+                jnp.issubdtype(array.dtype, jnp.inexact)
+                and not np.isfinite(array).all()
+            ):
+                raise RunError(
+                    f"the state holds a non-finite value in {name} after step {step}; "
+                    f"{self.intact()}"
+                )
+        self._pending = self._writer.submit(self._write, step, leaves, dict(notes))
+
+    def wait(self) -> None:
+        """Wait for the save under way, if any.
+
+        Raises:
+          RunError: if it could not be written.
+        """
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        try:
+            pending.result()
+        except Exception as error:
+            cause = "the disk is full" if is_disk_full(error) else str(error)
+            raise RunError(
+                f"a checkpoint could not be saved in {self.folder}: {cause}; "
+                f"{self.intact()}; make room and give the same command again"
+            ) from error
+
+    def close(self) -> None:
+        """Let the save under way finish, and the thread with it."""
+        self._writer.shutdown(wait=True)
+
+    def newest(self) -> int | None:
+        """Step of the newest complete checkpoint, if there is one."""
+        return max(self.steps(), default=None)
+
+    def intact(self) -> str:
+        """What a run that must stop can say of its checkpoints."""
+        steps = self.steps()
+        return (
+            f"the checkpoint of step {steps[-1]} is kept"
+            if steps
+            else "none was saved yet"
+        )
+
+    def _manifest(self, step: int) -> Path:
+        return self.folder / f"{step}.sha256.json"
+
+    def _write(self, step: int, leaves: dict[str, np.ndarray], notes: dict) -> None:
+        from orbax.checkpoint import v1 as ocp
+
+        target = self.folder / str(step)
+        metadata = {"step": step, "sha256": leaf_digests(leaves), "notes": notes}
+        ocp.save(target, leaves, custom_metadata=metadata)
+        partial = self.folder / f"{step}.sha256.json.tmp"
+        partial.write_text(json.dumps(_file_digests(target), indent=1))
+        os.replace(partial, self._manifest(step))
+        for old in self.steps()[:-KEEP]:
+            self._delete(old)
+
+    def _delete(self, step: int) -> None:
+        # Renamed first: a kill in the middle must not leave half a checkpoint behind.
+        doomed = self.folder / f"{step}.deleting"
+        (self.folder / str(step)).rename(doomed)
+        shutil.rmtree(doomed)
+        self._manifest(step).unlink(missing_ok=True)
+
+    def clean(self, after: int | None = None) -> None:
+        """Remove what a kill left unfinished, and any checkpoint later than `after`."""
+        for step in self.steps():
+            if after is not None and step > after:
+                self._delete(step)
+        keep = {str(step) for step in self.steps()}
+        keep |= {self._manifest(step).name for step in self.steps()}
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if path.name not in keep:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def restore(self, like: Any) -> Checkpoint | None:
+        """Read the newest good checkpoint; None if none was ever completed.
+
+        Args:
+          like: a tree of arrays, or of `jax.eval_shape`, as the state must be.
+
+        Raises:
+          RunError: if there are checkpoints and none of them is good.
+        """
+        damaged = []
+        for step in reversed(self.steps()):
+            try:
+                return self._read(step, like)
+            except Exception as error:
+                cause = " ".join(str(error).split())[:200]
+                damaged.append(step)
+                self._warn(f"checkpoint {self.folder / str(step)} is damaged: {cause}")
+        if damaged:
+            raise RunError(
+                f"no good checkpoint is left in {self.folder} (damaged: steps "
+                f"{', '.join(map(str, sorted(damaged)))}): put a good one back, or "
+                "give --overwrite to set the folder aside and start again"
+            )
+        return None
+
+    def _read(self, step: int, like: Any) -> Checkpoint:
+        folder = self.folder / str(step)
+        manifest = self._manifest(step)
+        if manifest.exists():  # a kill may fall between a save's last two writes
+            expected, found = json.loads(manifest.read_text()), _file_digests(folder)
+            for name in sorted(expected.keys() | found.keys()):
+                if expected.get(name) != found.get(name):
+                    raise ValueError(f"file {name} does not match its SHA-256")
+        with _quiet():
+            from orbax.checkpoint import v1 as ocp
+
+            leaves = ocp.load(folder)
+            metadata = ocp.metadata(folder).custom_metadata
+        found = leaf_digests(leaves)
+        for name, digest in metadata["sha256"].items():
+            if found.get(name) != digest:
+                raise ValueError(f"leaf {name} does not match its SHA-256")
+        if metadata["step"] != step:
+            raise ValueError(f"it says that it is of step {metadata['step']}")
+        return Checkpoint(step, from_host(leaves, like), metadata["notes"])

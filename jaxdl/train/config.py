@@ -1,0 +1,125 @@
+"""What every experiment can be told, and which of it decides the bits of a run.
+
+A field made with `free` cannot change a single bit of a run's result (a path, an
+interval): it is left out of the configuration's hash and of every comparison between
+runs.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from jaxdl.errors import InputError
+
+ConfigT = TypeVar("ConfigT", bound="RunConfig")
+
+
+def free(default: Any) -> Any:
+    """A dataclass field whose value cannot change the bits of a run."""
+    return dataclasses.field(default=default, metadata={"decides_bits": False})
+
+
+def require_positive(**values: float) -> None:
+    """Refuse a number that is not finite and above zero.
+
+    Raises:
+      InputError: naming the first field at fault.
+    """
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(
+                f"{name} is {value}: expected a finite number above 0, such as 0.001"
+            )
+
+
+def require_at_least(lowest: int, **values: int | None) -> None:
+    """Refuse a whole number below `lowest`; None stands for an automatic choice.
+
+    Raises:
+      InputError: naming the first field at fault.
+    """
+    for name, value in values.items():
+        if value is not None and value < lowest:
+            raise InputError(f"{name} is {value}: expected {lowest} or more")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """The flags that every experiment shares."""
+
+    steps: int = 1000
+    """Training steps of each seed; 0 evaluates the initial state only."""
+    batch_size: int = 64
+    """Examples in one minibatch."""
+    seed: int = 0
+    """First seed; a run trains seeds seed, seed + 1, ..., seed + seeds - 1."""
+    seeds: int = 1
+    """Number of seeds; results carry the mean over them and its 95 % interval."""
+    executor: Literal["auto", "sequential", "vmap"] = "auto"
+    """How seeds run: one after the other (each bit-equal to that seed alone), all in
+    one vectorised program, or the faster of the two for the network's size."""
+    out: Path | None = free(None)
+    """Run folder; by default runs/<experiment>/<data>-<hash of the configuration>."""
+    save_every: int | None = free(None)
+    """Steps between checkpoints; by default only the clock and the end decide."""
+    save_seconds: float = free(60.0)
+    """Seconds after which a checkpoint is saved whatever the step."""
+    eval_every: int | None = free(None)
+    """Steps between evaluations; by default ten a run."""
+    log_every: int = free(100)
+    """Steps between lines of metrics.jsonl."""
+    block_steps: int = free(100)
+    """Steps compiled into one program; an interrupt waits for at most one block."""
+    overwrite: bool = free(False)
+    """Set an earlier run in the folder aside under a new name and start again."""
+
+    def __post_init__(self):
+        require_at_least(0, steps=self.steps, seed=self.seed)
+        require_at_least(
+            1,
+            batch_size=self.batch_size,
+            seeds=self.seeds,
+            save_every=self.save_every,
+            eval_every=self.eval_every,
+            log_every=self.log_every,
+            block_steps=self.block_steps,
+        )
+        require_positive(save_seconds=self.save_seconds)
+        if self.seed + self.seeds > 2**32:
+            raise InputError(
+                f"seed is {self.seed} with {self.seeds} seeds: expected seeds below "
+                "2**32"
+            )
+
+
+def deciding_fields(config: RunConfig) -> dict[str, Any]:
+    """The fields of a configuration that can change the bits of its run, as JSON."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.metadata.get("decides_bits", True)
+    }
+
+
+def config_hash(experiment: str, config: RunConfig) -> str:
+    """Eight hexadecimal digits that name an experiment's configuration."""
+    text = json.dumps([experiment, deciding_fields(config)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_folder(experiment: str, data_name: str, config: RunConfig) -> Path:
+    """The folder of a run: `config.out`, or one named by data and configuration."""
+    if config.out is not None:
+        return config.out
+    digest = config_hash(experiment, config)
+    return Path("runs") / experiment / f"{data_name}-{digest}"
+
+
+def fill_defaults(config: ConfigT, defaults: Mapping[str, Any]) -> ConfigT:
+    """A configuration whose fields that are None have been taken from `defaults`."""
+    missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
+    return dataclasses.replace(config, **missing)

@@ -1,0 +1,157 @@
+"""The folder of a run: whose it is, who may write in it, and what it says of itself."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jaxdl.errors import InputError
+from jaxdl.train.config import RunConfig
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+LOCK = ".lock"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a kill leaves either the old file or the whole new one."""
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    os.replace(partial, path)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that a run wrote.
+
+    Raises:
+      InputError: if it is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(
+            f"{path.parent} holds no run ({path.name} is missing): name a run's folder"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not JSON ({error}): mend or remove it") from None
+
+
+def read_config(folder: Path, config_class: type[ConfigT]) -> ConfigT:
+    """The configuration of the run in `folder`, ready to build its experiment again.
+
+    Raises:
+      InputError: if there is no run, or it is not one of this experiment.
+    """
+    fields = read_json(folder / "config.json")["config"]
+    known = {field.name for field in dataclasses.fields(config_class)}
+    if not fields.keys() <= known:
+        raise InputError(
+            f"{folder} holds a run of another experiment: it has the fields "
+            f"{', '.join(sorted(fields.keys() - known))}"
+        )
+    return config_class(**{**fields, "out": folder})
+
+
+def differing_fields(old: Any, new: Any, prefix: str = "") -> list[str]:
+    """Fields in which two nested JSON objects differ, each as "name: old, now new"."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        lines = []
+        for name in sorted(old.keys() | new.keys()):
+            values = old.get(name, "absent"), new.get(name, "absent")
+            lines += differing_fields(*values, prefix=f"{prefix}.{name}".lstrip("."))
+        return lines
+    return [] if old == new else [f"{prefix}: {old}, now {new}"]
+
+
+@contextlib.contextmanager
+def open_folder(
+    folder: Path, identity: Mapping[str, Any], overwrite: bool
+) -> Iterator[dict[str, Any] | None]:
+    """Hold a run folder for this process alone.
+
+    Args:
+      folder: made if it is missing.
+      identity: what must agree with the run that the folder holds already.
+      overwrite: set such a run aside under a new name first.
+
+    Yields:
+      The `config.json` of the run to resume, or None for a new one.
+
+    Raises:
+      InputError: if the folder holds another run or other files, is locked or cannot be
+        written. Nothing has been changed then.
+    """
+    import filelock
+
+    found = _inspect(folder, identity, overwrite)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / LOCK, timeout=0)
+        lock.acquire()
+    except filelock.Timeout:
+        raise InputError(
+            f"{folder} is locked: another process is running there; wait for it, or "
+            "name another folder with --out"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror or error}): name another "
+            "folder with --out"
+        ) from None
+    try:
+        if overwrite and found is not None:
+            aside = _unused_name(folder)
+            folder.rename(aside)
+            lock.release()
+            folder.mkdir()
+            lock = filelock.FileLock(folder / LOCK, timeout=0)
+            lock.acquire()
+            print(f"the earlier run was set aside as {aside}", flush=True)
+            found = None
+        else:  # another process may have changed it before the lock was ours
+            found = _inspect(folder, identity, overwrite=False)
+        yield found
+    finally:
+        lock.release()
+
+
+def _inspect(folder, identity, overwrite) -> dict[str, Any] | None:
+    """What `folder` holds: None if nothing; refuses what is not the run asked for."""
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder with --out")
+    if not (folder / "config.json").exists():
+        others = sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.name not in (LOCK, "config.json.tmp")
+        )
+        if others:
+            raise InputError(
+                f"{folder} is not a run's folder (it holds {others[0]}): name an empty "
+                "or a new one with --out"
+            )
+        return None
+    if overwrite:
+        return {}
+    found = read_json(folder / "config.json")
+    differences = differing_fields(
+        {name: found.get(name) for name in identity}, dict(identity)
+    )
+    if differences:
+        raise InputError(
+            f"{folder} holds a run with another configuration ("
+            f"{'; '.join(differences)}): name another folder with --out, or give "
+            "--overwrite to set that run aside"
+        )
+    return found
+
+
+def _unused_name(folder: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = (f"{folder.name}.before-{stamp}{extra}" for extra in ("", *range(1, 100)))
+    return next(p for n in names if not (p := folder.with_name(n)).exists())

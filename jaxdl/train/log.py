@@ -1,0 +1,240 @@
+"""What a run says while it goes on: `metrics.jsonl`, TensorBoard, the terminal."""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Values = Mapping[str, Sequence[float]]  # one number a seed
+
+SEED_CURVES = 8  # TensorBoard draws a curve a seed up to here, their mean above
+
+
+class Series(NamedTuple):
+    """Values over a run: `values[name]` has axes [time, seed, ...], `steps` [time]."""
+
+    steps: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+class History(NamedTuple):
+    """What was logged in training, and what evaluations found."""
+
+    train: Series
+    evaluations: Series
+
+
+class RunLog:
+    """The record of a run on disk: each logged step once, however often it was killed.
+
+    A line of `metrics.jsonl` is `{"step", "train": {name: [a value a seed]}, "eval":
+    {...}, "clock": {...}}`; all but `clock` is decided by configuration and data alone.
+    Arrays that an evaluation returns are kept in `evaluations/<step>.npz`, axes [seed,
+    ...].
+
+    Args:
+      folder: the run's folder.
+      resume_step: what was logged after this step is cut off.
+      num_seeds: seeds of the run.
+    """
+
+    def __init__(self, folder: Path, resume_step: int, num_seeds: int):
+        self._path = folder / "metrics.jsonl"
+        self._arrays = folder / "evaluations"
+        self._arrays.mkdir(exist_ok=True)
+        self._num_seeds = num_seeds
+        self._cut(resume_step)
+        self._file = self._path.open("a")
+        self._events = _Events(folder, resume_step)
+
+    def _cut(self, last_step: int) -> None:
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        kept = []
+        for line in lines:
+            try:
+                step = json.loads(line)["step"]
+            except json.JSONDecodeError:  # a line that a kill broke off
+                break
+            if step > last_step:
+                break
+            kept.append(line + "\n")
+        partial = self._path.with_suffix(".tmp")
+        partial.write_text("".join(kept))
+        os.replace(partial, self._path)
+        for path in self._arrays.iterdir():
+            if path.suffix != ".npz" or int(path.stem) > last_step:
+                path.unlink()
+
+    def write(
+        self,
+        step: int,
+        clock: Mapping[str, float],
+        train: Values | None = None,
+        evaluated: Values | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Log one step: training metrics, an evaluation, its arrays, or all of them."""
+        if arrays:
+            partial = self._arrays / "partial.tmp"
+            with partial.open("wb") as file:
+                np.savez(file, **arrays)
+            os.replace(partial, self._arrays / f"{step:09d}.npz")
+        line: dict[str, Any] = {"step": step}
+        if train:
+            line["train"] = train
+        if evaluated:
+            line["eval"] = evaluated
+        line["clock"] = {name: round(value, 3) for name, value in clock.items()}
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        scalars = {}
+        for group in ("train", "eval"):
+            for name, values in line.get(group, {}).items():
+                if 1 < self._num_seeds <= SEED_CURVES:
+                    curves = {f"/seed_{i}": value for i, value in enumerate(values)}
+                else:
+                    curves = {"": float(np.mean(values))}
+                scalars |= {f"{group}/{name}{k}": v for k, v in curves.items()}
+        self._events.write(step, scalars, arrays or {})
+
+    def history(self) -> History:
+        """Everything logged so far."""
+        self._file.flush()
+        lines = [json.loads(line) for line in self._path.read_text().splitlines()]
+        train = _series(lines, "train")
+        evaluations = _series(lines, "eval")
+        files = [self._arrays / f"{step:09d}.npz" for step in evaluations.steps]
+        loaded = [dict(np.load(path)) for path in files if path.exists()]
+        for name in loaded[0] if loaded else ():
+            evaluations.values[name] = np.stack([arrays[name] for arrays in loaded])
+        return History(train, evaluations)
+
+    def evaluation(self, step: int) -> Values | None:
+        """What the evaluation after `step` found, if that is the last line."""
+        lines = self._path.read_text().splitlines()
+        last = json.loads(lines[-1]) if lines else {}
+        return last.get("eval") if last.get("step") == step else None
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self._file.close()
+        self._events.close()
+
+
+def _series(lines: Sequence[Mapping], group: str) -> Series:
+    lines = [line for line in lines if group in line]
+    # An evaluation's last line has what only the final one computes; a curve has not.
+    names = set.intersection(*(set(line[group]) for line in lines)) if lines else set()
+    values = {
+        name: np.array([line[group][name] for line in lines]) for name in sorted(names)
+    }
+    return Series(np.array([line["step"] for line in lines], int), values)
+
+
+class _Events:
+    """TensorBoard's event file, written in the caller's thread.
+
+    tensorboardX's SummaryWriter hands events to a thread through a queue; on a full
+    disk the thread dies and its caller waits for ever. This uses its file writer
+    directly.
+    """
+
+    def __init__(self, folder: Path, resume_step: int):
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        # The suffix keeps two processes of the same second apart.
+        suffix = f".{os.getpid()}.{time.monotonic_ns()}"
+        self._writer = EventsWriter(str(folder / "events"), suffix)
+        # What an earlier process wrote from this step on did not happen.
+        start = SessionLog(status=SessionLog.START)
+        self._writer.write_event(
+            Event(wall_time=time.time(), step=resume_step + 1, session_log=start)
+        )
+
+    def write(self, step: int, scalars: Mapping[str, float], arrays: Mapping) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+        from tensorboardX.summary import image
+
+        values = [Summary.Value(tag=t, simple_value=v) for t, v in scalars.items()]
+        for name, seeds in arrays.items():
+            if seeds.dtype == np.uint8 and seeds.ndim == 5:  # [seed, image, h, w, c]
+                for i, images in enumerate(seeds):
+                    strip = np.concatenate(list(images), axis=1)
+                    tag = f"eval/{name}/seed_{i}"
+                    values.extend(image(tag, strip, dataformats="HWC").value)
+        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        self._writer.write_event(event)
+        if arrays:
+            self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Progress:
+    """Steps done, speed, loss and time left: a bar in a terminal, else a line at times.
+
+    Args:
+      total: steps of the run.
+      done: steps done before.
+    """
+
+    SECONDS_BETWEEN_LINES = 10.0
+
+    def __init__(self, total: int, done: int):
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Bar
+
+        self._total = total
+        self._last_line = time.monotonic()
+        self._bar = None
+        console = Console(stderr=True)
+        if console.is_terminal:
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[text]}"),
+            )
+            self._bar = Bar(*columns, console=console, refresh_per_second=4)
+            self._task = self._bar.add_task("", total=total, completed=done, text="")
+            self._bar.start()
+
+    def update(self, step: int, values: Values, steps_per_second: float) -> None:
+        """Show where the run is, with the mean over seeds of each value."""
+        if self._bar is None and (
+            time.monotonic() - self._last_line < self.SECONDS_BETWEEN_LINES
+        ):
+            return
+        means = "  ".join(f"{name} {np.mean(v):.4g}" for name, v in values.items())
+        text = f"{steps_per_second:,.0f} steps/s  {means}"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, text=text)
+        else:
+            self._last_line = time.monotonic()
+            left = (self._total - step) / max(steps_per_second, 1e-9)
+            self.say(f"step {step:,}/{self._total:,}  {left:,.0f} s left  {text}")
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, flush=True)
+
+    def close(self) -> None:
+        """Take the bar off the terminal's hands."""
+        if self._bar is not None:
+            self._bar.stop()

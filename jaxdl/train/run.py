@@ -1,0 +1,523 @@
+"""The one runner: seeds, compiled blocks, checkpoints, exact resume, logs, results."""
+
+import contextlib
+import hashlib
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl.errors import InputError, RunError
+from jaxdl.evaluate.statistics import mean_ci95
+from jaxdl.train import provenance
+from jaxdl.train.checkpoint import Checkpoints, is_disk_full, state_sha256
+from jaxdl.train.config import (
+    RunConfig,
+    config_hash,
+    deciding_fields,
+    run_folder,
+)
+from jaxdl.train.folder import open_folder, read_json, write_json
+from jaxdl.train.log import History, Progress, RunLog
+from jaxdl.train.seeds import (
+    Executor,
+    SeedKeys,
+    choose_executor,
+    make_executor,
+    seed_keys,
+    step_flop,
+)
+from jaxdl.train.step import make_uniform_batch
+from jaxdl.types import State
+
+
+class Experiment(NamedTuple):
+    """A system to train, as pure functions; the runner does the rest.
+
+    Attributes:
+      init: `init(key, data, previous) -> state`; `previous` is the same seed's last
+        state of an earlier phase, or None. Compiled by the runner.
+      step: `step(state, batch) -> (state, metrics)`; metrics are scalars. Compiled.
+      evaluate: `evaluate(state, data, key, final) -> values`: scalars are metrics,
+        arrays are kept for the figures. Called between blocks, with the same key each
+        time; it compiles what it likes, and touches the test split only when `final`.
+      figures: `figures(record) -> {name: matplotlib figure}`.
+      batch: `batch(data, key, step) -> batch`, compiled with the step; None draws one
+        uniform minibatch of `batch_size` training examples.
+      protocols: for each metric of the final evaluation that has one, the fields of its
+        protocol; `published` among them is the id of the figure to set it beside.
+    """
+
+    init: Callable[..., State]
+    step: Callable[..., tuple[State, Mapping[str, jax.Array]]]
+    evaluate: Callable[..., Mapping[str, Any]]
+    figures: Callable[..., Mapping[str, Any]]
+    batch: Callable[..., Any] | None = None
+    protocols: Mapping[str, Mapping[str, Any]] = {}
+
+
+class Record(NamedTuple):
+    """What a run was.
+
+    Attributes:
+      config: its configuration.
+      folder: where it lives.
+      data: the data it was given.
+      states: each seed's state; None if the run had been finished before (`load_run`).
+      history: what was logged; None likewise.
+      result: the contents of `result.json`; None if the run was interrupted.
+      exit_code: 0, or 130 or 143 if interrupted by Ctrl-C or SIGTERM.
+    """
+
+    config: RunConfig
+    folder: Path
+    data: Any
+    states: list[State] | None
+    history: History | None
+    result: dict[str, Any] | None
+    exit_code: int
+
+
+def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Record:
+    """Train, evaluate and record an experiment, or go on where its run was stopped.
+
+    The state after any number of kills and restarts is that of a run never touched, bit
+    for bit: it depends on the deciding fields of `config`, the seed and the data alone.
+
+    Args:
+      name: of the experiment.
+      experiment: its functions.
+      data: a tree of arrays with `name` and `checksum`.
+      config: its configuration.
+
+    Returns:
+      The record of the run.
+
+    Raises:
+      InputError: before anything is written, if the configuration does not fit the data
+        or the folder.
+      RunError: if a value was not finite, the disk was full, or no good checkpoint is
+        left.
+    """
+    batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
+    keys = [seed_keys(config.seed + i) for i in range(config.seeds)]
+    _check_step(experiment, batch_fn, data, keys[0])
+    folder = run_folder(name, data.name, config)
+    print(f"run folder: {folder}", flush=True)
+    identity = {
+        "experiment": name,
+        "config": json.loads(json.dumps(deciding_fields(config))),
+        "data": {"name": data.name, "checksum": data.checksum},
+    }
+    with (
+        _disk_full_as_error(folder),
+        open_folder(folder, identity, config.overwrite) as found,
+    ):
+        if found and (folder / "result.json").exists():
+            result = read_json(folder / "result.json")
+            _print_result(result, folder)
+            return Record(config, folder, data, None, None, result, 0)
+        executor_name = (found or {}).get("executor") or _executor_name(
+            experiment, batch_fn, data, keys, config
+        )
+        written = {**identity, "executor": executor_name}
+        written["versions"] = provenance.versions()
+        if found and found["versions"] != written["versions"]:
+            print("warning: this run was begun with other versions: bits may differ")
+        if not found:
+            write_json(folder / "config.json", written)
+        executor = make_executor(
+            executor_name, experiment.init, batch_fn, experiment.step
+        )
+        return _Run(experiment, executor, data, config, keys, folder, written).train()
+
+
+def load_run(
+    folder: Path, experiment: Experiment
+) -> tuple[dict[str, Any], list[State]]:
+    """The configuration and the final states of a finished run.
+
+    Args:
+      folder: of the run.
+      experiment: built from that configuration (`jaxdl.train.folder.read_config`).
+
+    Raises:
+      InputError: if there is no run, or it is not finished.
+      RunError: if no good checkpoint is left.
+    """
+    folder = Path(folder)
+    written = read_json(folder / "config.json")
+    if not (folder / "result.json").exists():
+        raise InputError(
+            f"{folder} holds an unfinished run: give its command again first"
+        )
+    config, executor_name = written["config"], written["executor"]
+    executor = make_executor(executor_name, experiment.init, None, experiment.step)
+    like = _abstract_states(executor, None, config["seed"], config["seeds"])
+    checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
+    restored = checkpoints.restore(like)
+    checkpoints.close()
+    if restored is None or restored.step != config["steps"]:
+        raise RunError(f"the final checkpoint of {folder} is missing or damaged")
+    return config, executor.split(restored.state)
+
+
+def _abstract_states(executor: Executor, data, seed: int, num_seeds: int):
+    def init(data):
+        keys = [seed_keys(seed + i).init for i in range(num_seeds)]
+        return executor.init(keys, data, None)
+
+    return jax.eval_shape(init, data)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def _check_step(experiment: Experiment, batch_fn, data, keys: SeedKeys) -> None:
+    """Trace one step, so that what cannot work is refused before a file is written."""
+
+    def one_step(data, keys):
+        state = experiment.init(keys.init, data, None)
+        return experiment.step(state, batch_fn(data, keys.batch, 0))
+
+    jax.eval_shape(one_step, data, keys)
+
+
+def _executor_name(experiment, batch_fn, data, keys, config: RunConfig) -> str:
+    if config.executor != "auto":
+        return config.executor
+    functions = experiment.init, batch_fn, experiment.step
+    flop = step_flop(*functions, data, keys[0].init)
+    return choose_executor(config.seeds, flop, jax.default_backend())
+
+
+@contextlib.contextmanager
+def _disk_full_as_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise RunError(
+            f"the disk of {folder} is full: the last checkpoint is intact; make room "
+            "and give the same command again"
+        ) from error
+
+
+class _Interrupt:
+    """Turns SIGINT and SIGTERM into a flag that is read between blocks.
+
+    A second signal acts at once.
+    """
+
+    def __init__(self):
+        self.signal: int | None = None
+        self._previous = {}
+
+    def _handle(self, number, frame):
+        del frame
+        self.signal = number
+        print("\nstopping after this block; again to stop at once", flush=True)
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def __enter__(self):
+        with contextlib.suppress(ValueError):  # only the main thread may set handlers
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exception):
+        self._restore()
+
+
+class _Clock:
+    """Seconds spent on each kind of work, this process's and its predecessors'."""
+
+    def __init__(self):
+        self._begin = time.monotonic()
+        self.seconds = {"wall": 0.0, "train": 0.0, "compile": 0.0, "evaluate": 0.0}
+        self.timed_steps = 0  # steps of one seed within "train"
+
+    def resume(self, seconds: Mapping[str, float], timed_steps: int) -> None:
+        self.seconds.update(seconds)
+        self._begin -= self.seconds["wall"]
+        self.timed_steps = timed_steps
+
+    @contextlib.contextmanager
+    def measure(self, kind: str) -> Iterator[None]:
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            now = time.monotonic()
+            self.seconds[kind] += now - begin
+            self.seconds["wall"] = now - self._begin
+
+    def steps_per_second(self) -> float:
+        return self.timed_steps / max(self.seconds["train"], 1e-9)
+
+
+class _Run:
+    """One pass of the runner over one experiment, in a folder that is its own."""
+
+    def __init__(self, experiment, executor, data, config, keys, folder, written):
+        self.experiment: Experiment = experiment
+        self.executor: Executor = executor
+        self.data, self.keys = data, keys
+        self.config: RunConfig = config
+        self.folder: Path = folder
+        self.written: dict[str, Any] = written
+        self.eval_every = config.eval_every or max(1, math.ceil(config.steps / 10))
+        self.save_every = config.save_every or max(1, config.steps)
+        self.clock = _Clock()
+        self.peak_memory = 0
+        self.checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
+
+    def train(self) -> Record:
+        """Restore or initialise, advance to the end, finish; or stop at a signal."""
+        total = self.config.steps
+        with contextlib.ExitStack() as closing:
+            closing.callback(self.checkpoints.close)
+            states, step = self._start()
+            self.log = RunLog(self.folder, step, self.config.seeds)
+            closing.callback(self.log.close)
+            self.progress = Progress(total, step)
+            closing.callback(self.progress.close)
+            interrupt = closing.enter_context(_Interrupt())
+            states, step = self._advance(states, step, interrupt)
+            self.checkpoints.wait()
+            if step == total:
+                return self._finish(states)
+            self.progress.say(
+                f"saved at step {step}: the same command goes on from there"
+            )
+            return self._record(states, None, 128 + interrupt.signal)
+
+    def _start(self) -> tuple[Any, int]:
+        """States and step to begin with: the newest good checkpoint's, or new ones."""
+        init_keys = [key.init for key in self.keys]
+
+        def init():
+            return self.executor.init(init_keys, self.data, None)
+
+        restored = self.checkpoints.restore(jax.eval_shape(init))
+        if restored is None:
+            self.checkpoints.clean()
+            return init(), 0
+        self.checkpoints.clean(after=restored.step)
+        self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
+        self.peak_memory = restored.notes["peak_memory_bytes"]
+        print(f"going on from the checkpoint of step {restored.step}", flush=True)
+        return restored.state, restored.step
+
+    def _advance(self, states, step: int, interrupt: _Interrupt) -> tuple[Any, int]:
+        """Blocks up to the last step or a signal, with what is due between them."""
+        total = self.config.steps
+        batch_keys = [key.batch for key in self.keys]
+        compiled: set[int] = set()
+        running = None  # the block whose metrics are still on the device
+        saved = self.checkpoints.newest()
+        last_save = time.monotonic()
+        while step < total and interrupt.signal is None:
+            due = min(
+                total, *(_next(step, n) for n in (self.eval_every, self.save_every))
+            )
+            length = _block_length(due - step, self.config.block_steps)
+            with self.clock.measure("train" if length in compiled else "compile"):
+                states, metrics = self.executor.advance(
+                    states, self.data, batch_keys, step, length
+                )
+                if length not in compiled:
+                    jax.block_until_ready(metrics)
+            self.clock.timed_steps += length if length in compiled else 0
+            compiled.add(length)
+            with self.clock.measure("train"):
+                self._log_block(running)  # while the device runs the new block
+            running, step = (step, metrics), step + length
+            evaluate = step % self.eval_every == 0 and step < total
+            late = time.monotonic() - last_save > self.config.save_seconds
+            save = (late or step % self.save_every == 0) and step < total
+            if evaluate or save:
+                with self.clock.measure("train"):
+                    held = self._log_block(running, hold=step if evaluate else None)
+                running = None
+                if evaluate:
+                    self._evaluate(states, step, held, final=False)
+                if save:
+                    self._save(states, step)
+                    saved, last_save = step, time.monotonic()
+        held = self._log_block(running, hold=total)
+        if step == total and self.log.evaluation(total) is None:
+            self._evaluate(states, total, held, final=True)
+        if saved != step:
+            self._save(states, step)
+        return states, step
+
+    def _log_block(self, running, hold: int | None = None) -> dict[str, list] | None:
+        """Check and log a block's metrics; return those of step `hold` instead."""
+        if running is None:
+            return None
+        before, metrics = running
+        rows = self.executor.fetch(metrics)
+        held, values = None, {}
+        self._require_finite(before + 1, rows)
+        length = next(iter(rows.values())).shape[1]
+        for i in range(length):
+            step = before + i + 1
+            if step == hold or step == 1 or step % self.config.log_every == 0:
+                values = {name: row[:, i].tolist() for name, row in rows.items()}
+                if step == hold:
+                    held = values
+                else:
+                    self.log.write(step, self._times(), train=values)
+        last = {name: row[:, -1] for name, row in rows.items()}
+        self.progress.update(before + length, last, self.clock.steps_per_second())
+        return held
+
+    def _require_finite(self, first: int, rows: Mapping[str, np.ndarray]) -> None:
+        finite = {name: np.isfinite(row) for name, row in rows.items()}
+        if all(row.all() for row in finite.values()):
+            return
+        i = min(
+            int(np.argmin(row.all(axis=0))) for row in finite.values() if not row.all()
+        )
+        name = next(name for name, row in finite.items() if not row[:, i].all())
+        seed = int(np.argmin(finite[name][:, i]))
+        self.checkpoints.wait()
+        raise RunError(
+            f"{name} is {rows[name][seed, i]} at step {first + i} of seed "
+            f"{self.config.seed + seed}: a finite number was expected; "
+            f"{self.checkpoints.intact()}; try a lower learning rate"
+        )
+
+    def _evaluate(self, states, step: int, train: dict | None, final: bool) -> None:
+        """Evaluate each seed, and write the line of this step."""
+        with self.clock.measure("evaluate"):
+            found = [
+                {
+                    name: np.asarray(value)
+                    for name, value in self.experiment.evaluate(
+                        state, self.data, key.evaluate, final
+                    ).items()
+                }
+                for state, key in zip(
+                    self.executor.split(states), self.keys, strict=True
+                )
+            ]
+            rows = {name: np.stack([each[name] for each in found]) for name in found[0]}
+            scalars = {name: row for name, row in rows.items() if row.ndim == 1}
+            arrays = {name: row for name, row in rows.items() if row.ndim > 1}
+            self._require_finite(step, {k: v[:, None] for k, v in scalars.items()})
+        values = {name: row.tolist() for name, row in scalars.items()}
+        self.log.write(step, self._times(), train, values, arrays)
+        means = "  ".join(f"{name} {row.mean():.4g}" for name, row in scalars.items())
+        self.progress.say(f"evaluation after step {step:,}: {means}")
+
+    def _save(self, states, step: int) -> None:
+        with self.clock.measure("train"):
+            notes = {
+                "seconds": self.clock.seconds,
+                "timed_steps": self.clock.timed_steps,
+                "peak_memory_bytes": self._peak_memory(),
+            }
+            self.checkpoints.save(step, states, notes)
+
+    def _peak_memory(self) -> int:
+        return max(self.peak_memory, provenance.peak_memory_bytes())
+
+    def _times(self) -> dict[str, float]:
+        return {
+            "seconds": self.clock.seconds["wall"],
+            "steps_per_second": self.clock.steps_per_second(),
+        }
+
+    def _record(self, states, result, exit_code: int) -> Record:
+        states = self.executor.split(states)
+        history = self.log.history()
+        return Record(
+            self.config, self.folder, self.data, states, history, result, exit_code
+        )
+
+    def _finish(self, states) -> Record:
+        """Figures and `result.json`, of states that are evaluated and saved."""
+        record = self._record(states, None, 0)
+        figures = self.folder / "figures"
+        figures.mkdir(exist_ok=True)
+        for name, figure in self.experiment.figures(record).items():
+            figure.savefig(figures / f"{name}.png")
+        record = record._replace(result=self._result(record.states))
+        write_json(self.folder / "result.json", record.result)
+        self.progress.close()
+        _print_result(record.result, self.folder)
+        return record
+
+    def _result(self, states: Sequence[State]) -> dict[str, Any]:
+        values = self.log.evaluation(self.config.steps)
+        metrics = {}
+        for name, per_seed in values.items():
+            mean, low, high = mean_ci95(per_seed)
+            metrics[name] = {
+                "mean": mean,
+                "ci95": None if low is None else [low, high],
+                "per_seed": per_seed,
+            }
+            protocol = dict(self.experiment.protocols.get(name, {}))
+            if "published" in protocol:
+                metrics[name]["published"] = protocol.pop("published")
+            metrics[name]["protocol"] = protocol
+        with self.clock.measure("evaluate"):
+            digests = [state_sha256(state) for state in states]
+        first = self.config.seed
+        return {
+            "experiment": self.written["experiment"],
+            "config": self.written["config"],
+            "config_hash": config_hash(self.written["experiment"], self.config),
+            "seeds": list(range(first, first + self.config.seeds)),
+            "steps": self.config.steps,
+            "metrics": metrics,
+            "data": self.written["data"],
+            "executor": self.written["executor"],
+            "wall_seconds": self.clock.seconds["wall"],
+            "seconds": self.clock.seconds,
+            "steps_per_second": self.clock.steps_per_second(),
+            "peak_memory_bytes": self._peak_memory(),
+            "device": provenance.device_name(),
+            "versions": provenance.versions(),
+            "git_commit": provenance.git_commit(),
+            "state_sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
+            "state_sha256_per_seed": digests,
+        }
+
+
+def _next(step: int, interval: int) -> int:
+    return (step // interval + 1) * interval
+
+
+def _block_length(gap: int, block_steps: int) -> int:
+    """The longest of three lengths that fits: few programs serve every interval."""
+    lengths = block_steps, max(1, block_steps // 10), 1
+    return next(length for length in lengths if length <= gap)
+
+
+def _print_result(result: Mapping[str, Any], folder: Path) -> None:
+    for name, metric in result["metrics"].items():
+        low_high = metric["ci95"]
+        interval = (
+            "" if low_high is None else "  95 % [{:.4g}, {:.4g}]".format(*low_high)
+        )
+        print(f"{name:>20}  {metric['mean']:.4g}{interval}")
+    print(f"{len(result['seeds'])} seed(s), {result['steps']} steps, ", end="")
+    print(f"{result['wall_seconds']:.1f} s; state {result['state_sha256'][:16]}")
+    print(f"figures and result.json: {folder}", flush=True)

@@ -1,0 +1,23 @@
+"""What all tests share."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def under_vmap(f):
+    """`f` as the last row of a `vmap` over two equal ones."""
+
+    def mapped(*args):
+        twice = jax.tree.map(lambda x: jnp.stack([x, x]), args)
+        return jax.tree.map(lambda y: y[-1], jax.vmap(f)(*twice))
+
+    return mapped
+
+
+@pytest.fixture(params=["eager", "jit", "vmap"])
+def variant(request):
+    """Turns a function of arrays into itself, run in one of three ways."""
+    return {"eager": lambda f: f, "jit": jax.jit, "vmap": under_vmap}[request.param]

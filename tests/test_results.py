@@ -1,0 +1,534 @@
+"""The ledger: merging, verdicts, digits, bad files, and the README's table."""
+
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from jaxdl import results
+from jaxdl.errors import InputError
+from jaxdl.results import Published, ResultsConfig, Row, ledger_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLISHED = ROOT / "experiments" / "published.json"
+RESULTS = ROOT / "experiments" / "results"
+README = ROOT / "README.md"
+PROTOCOL = {"data": "toy", "samples": 10}
+
+
+def figure(**changes) -> dict:
+    return {
+        "id": "toy-score",
+        "system": "Toy",
+        "metric": "score",
+        "value": 10.0,
+        "error": 2,
+        "error_kind": "standard error over test images",
+        "direction": "higher",
+        "protocol": PROTOCOL,
+        "source": {"paper": "Doe 1999", "table": "Table 1"},
+        "trust": "P",
+    } | changes
+
+
+def result(seeds, per_seed, *, protocol=PROTOCOL, published="toy-score", **changes):
+    """A result file's content; `published=None` leaves the field out."""
+    score = {
+        "mean": sum(per_seed) / len(per_seed),
+        "ci95": None,
+        "per_seed": per_seed,
+        "protocol": protocol,
+    }
+    return {
+        "experiment": "toy",
+        "config": {"learning_rate": 0.1, "seed": seeds[0], "seeds": len(seeds)},
+        "config_hash": "0123abcd",
+        "seeds": seeds,
+        "steps": 100,
+        "metrics": {"score": score | ({"published": published} if published else {})},
+        "data": {"name": "toy", "checksum": "c0ffee"},
+        "wall_seconds": 1.0,
+        "steps_per_second": 100.0,
+        "peak_memory_bytes": None,
+        "device": "cpu",
+        "versions": {"jax": "0"},
+        "git_commit": None,
+        "state_sha256": "ab",
+    } | changes
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """Writes figures and result files (name=content) and gives their rows."""
+
+    def rows(*figures, **files) -> list[Row]:
+        folder = tmp_path / "results"
+        folder.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (folder / f"{name}.json").write_text(json.dumps(content))
+        (tmp_path / "published.json").write_text(json.dumps(figures))
+        return ledger_rows(folder, tmp_path / "published.json")
+
+    return rows
+
+
+# Merging
+
+
+def test_disjoint_seeds_become_one_row(ledger):
+    (row,) = ledger(
+        figure(), a=result([3, 4], [5.0, 6.0]), b=result([0, 1, 2], [1.0, 2.0, 6.0])
+    )
+    # By hand: mean 20 / 5; squares of 1, 2, -3, -2, 2 sum to 22, so the standard error
+    # is sqrt(22 / 4 / 5); the table's t for 4 degrees of freedom is 2.776445.
+    half_width = 2.776445 * math.sqrt(22 / 20)
+    assert row.mean == pytest.approx(4.0)
+    assert (row.low, row.high) == pytest.approx(
+        (4.0 - half_width, 4.0 + half_width), rel=1e-6
+    )
+    assert row.seeds == (0, 1, 2, 3, 4)
+    assert row.files == ("a.json", "b.json")
+
+
+def test_interval_equals_scipy(ledger):
+    values = [213.1, 209.9, 217.4, 214.0]
+    (row,) = ledger(figure(), a=result([0, 1, 2, 3], values))
+    expected = stats.t.interval(0.95, 3, loc=row.mean, scale=stats.sem(values))
+    assert (row.low, row.high) == pytest.approx(expected, rel=1e-9)
+
+
+def test_one_seed_has_no_interval(ledger):
+    (row,) = ledger(figure(), a=result([7], [213.4321]))
+    assert (row.mean, row.low, row.high) == (213.4321, None, None)
+    assert "213.4 (1 seed)" in results.format_table([row])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        result([1], [2.0], experiment="other"),
+        result([1], [2.0], config={"learning_rate": 0.2, "seed": 1, "seeds": 1}),
+        result([1], [2.0], steps=200),
+        result([1], [2.0], data={"name": "toy", "checksum": "dead"}),
+        result([1], [2.0], protocol={"data": "toy", "samples": 5}),
+        result([1], [2.0], published=None),
+    ],
+    ids=["experiment", "config", "steps", "checksum", "protocol", "figure"],
+)
+def test_different_runs_stay_apart(ledger, other):
+    rows = ledger(figure(), a=result([0], [1.0]), b=other)
+    assert [row.mean for row in rows] == [1.0, 2.0]
+
+
+def test_same_seed_of_other_configuration_is_no_overlap(ledger):
+    other = result([0], [2.0], config={"learning_rate": 0.2, "seed": 0, "seeds": 1})
+    assert len(ledger(figure(), a=result([0], [1.0]), b=other)) == 2
+
+
+def test_overlapping_seeds_name_both_files(ledger):
+    with pytest.raises(InputError, match=r"a\.json and b\.json both hold seed 1"):
+        ledger(figure(), a=result([0, 1], [1.0, 2.0]), b=result([1, 2], [2.0, 3.0]))
+
+
+def test_rows_keep_the_order_of_the_published_figures(ledger):
+    rows = ledger(
+        figure(id="z"),
+        figure(id="toy-score"),
+        a=result([0], [1.0], published=None),
+        b=result([1], [2.0]),
+    )
+    assert [row.published and row.published.id for row in rows] == [
+        "z",
+        "toy-score",
+        None,
+    ]
+    assert rows[2].system == "toy (toy)" and rows[2].metric == "score"
+
+
+def test_metric_without_protocol_and_figure_gets_no_row(ledger):
+    note = result([0], [1.0], published=None, protocol={})
+    assert ledger(a=note) == []
+    (row,) = ledger(figure(), a=result([0], [1.0], protocol={}))
+    assert row.verdict == "Reduced"
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("direction", "mean", "interval", "verdict"),
+    [
+        ("higher", 10.0, (9.9, 10.1), "Reached"),
+        ("higher", 10.0, (None, None), "Reached"),
+        ("higher", 11.0, (10.5, 11.5), "Reached"),
+        ("higher", 9.0, (8.0, 10.0), "Reached"),
+        ("higher", 9.0, (8.001, 9.999), "Not reached"),
+        ("higher", 9.999, (None, None), "Not reached"),
+        ("lower", 10.0, (None, None), "Reached"),
+        ("lower", 9.0, (8.5, 9.5), "Reached"),
+        ("lower", 11.0, (10.0, 12.0), "Reached"),
+        ("lower", 11.0, (10.001, 11.999), "Not reached"),
+        ("equal", 10.0, (None, None), "Reached"),
+        ("equal", 9.0, (8.0, 10.0), "Reached"),
+        ("equal", 11.0, (10.5, 11.5), "Not reached"),
+        ("equal", 9.0, (8.5, 9.5), "Not reached"),
+        ("equal", 11.0, (None, None), "Not reached"),
+    ],
+)
+def test_verdict_with_the_same_protocol(direction, mean, interval, verdict):
+    published = Published(**figure(direction=direction))
+    assert results.judge(published, mean, *interval, ()) == verdict
+
+
+def test_published_error_does_not_soften_the_verdict(ledger):
+    (row,) = ledger(figure(value=10.0, error=2), a=result([0], [9.5]))
+    assert row.verdict == "Not reached"
+
+
+def test_interval_that_just_touches_the_figure_from_files(ledger):
+    (row,) = ledger(figure(value=100.0), a=result([0, 1, 2], [1.0, 2.0, 3.0]))
+    assert row.verdict == "Not reached"
+    (row,) = ledger(figure(value=row.high))
+    assert row.verdict == "Reached"
+    (row,) = ledger(figure(value=row.high * (1 + 1e-6)))
+    assert row.verdict == "Not reached"
+
+
+def test_equal_seeds_are_at_the_figure_in_spite_of_rounding(ledger):
+    per_seed = [0.1, 0.1, 0.1]  # their mean in float64 is a little above 0.1
+    (row,) = ledger(figure(value=0.1, direction="lower"), a=result([0, 1, 2], per_seed))
+    assert row.verdict == "Reached"
+
+
+def test_no_file_is_not_run(ledger):
+    (row,) = ledger(figure())
+    assert (row.verdict, row.mean, row.seeds) == ("Not run", None, ())
+
+
+@pytest.mark.parametrize(
+    ("published", "ours", "difference"),
+    [
+        (PROTOCOL, PROTOCOL | {"samples": 5}, "samples: 10 -> 5"),
+        (PROTOCOL, {"data": "toy"}, "samples: 10 -> missing"),
+        ({"data": "toy"}, PROTOCOL, "samples: missing -> 10"),
+        (PROTOCOL | {"last_step": None}, PROTOCOL, "last step: null -> missing"),
+        (PROTOCOL, PROTOCOL | {"samples": None}, "samples: 10 -> null"),
+    ],
+    ids=["value", "ours-lacks", "theirs-lacks", "open-not-stated", "ours-null"],
+)
+def test_any_difference_of_protocol_is_reduced_and_listed(
+    ledger, published, ours, difference
+):
+    (row,) = ledger(figure(protocol=published), a=result([0], [99.0], protocol=ours))
+    assert row.verdict == "Reduced"
+    assert row.differences == (difference,)
+    assert difference in results.format_table([row])
+
+
+def test_all_differences_are_listed(ledger):
+    ours = {"data": "other", "samples": 5}
+    (row,) = ledger(figure(), a=result([0], [99.0], protocol=ours))
+    assert row.differences == ("data: toy -> other", "samples: 10 -> 5")
+
+
+def test_a_field_the_source_leaves_open_is_repeated_not_judged(ledger):
+    (row,) = ledger(
+        figure(protocol=PROTOCOL | {"step": None}),
+        a=result([0], [99.0], protocol=PROTOCOL | {"step": "last"}),
+    )
+    assert row.verdict == "Reached" and row.differences == ()
+    assert "same; step = last" in results.format_table([row])
+
+
+@pytest.mark.parametrize("files", [{}, {"a": result([0], [99.0])}], ids=["no", "yes"])
+def test_recalled_figures_get_no_verdict(ledger, files):
+    (row,) = ledger(figure(trust="M"), **files)
+    assert row.verdict is None
+    text = results.format_table([row])
+    assert "recalled" in text and text.splitlines()[1].endswith(" -")
+
+
+# Printing
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "text"),
+    [
+        (213.4321, 209.8123, 217.0419, "213.4 [209.8, 217.0]"),
+        (0.953217, 0.951, 0.955434, "0.9532 [0.9510, 0.9554]"),
+        (-1.38629, -1.41, -1.36258, "-1.386 [-1.410, -1.363]"),
+        (12345.0, 8745.0, 15945.0, "12300 [8700, 15900]"),
+        (-0.001, -0.351, 0.349, "0.00 [-0.35, 0.35]"),
+        (14.0, 14.0, 14.0, "14 [14, 14]"),
+        (0.0, 0.0, 0.0, "0 [0, 0]"),
+        (74123.0, None, None, "74120 (1 seed)"),
+        (0.0012345, None, None, "0.001234 (1 seed)"),
+    ],
+)
+def test_digits_follow_the_interval(mean, low, high, text):
+    seeds = (0,) if low is None else (0, 1)
+    row = Row("s", "m", None, mean, low, high, seeds, {}, (), None, ())
+    assert text in results.format_table([row])
+
+
+def test_plain_and_markdown_tables(ledger):
+    rows = ledger(
+        figure(system="A | B", value=225, error=2),
+        a=result([0, 1, 2], [209.0, 214.0, 219.0]),
+    )
+    header, line = results.format_table(rows).splitlines()
+    assert "225 ± 2 (Doe 1999, Table 1; P)" in line
+    assert header.index("Verdict") == line.index("Reached")
+    lines = results.format_table(rows, markdown=True).splitlines()
+    assert lines[2].startswith(r"| A \| B | score | 225 ± 2 ")
+    assert len({text.replace(r"\|", "").count("|") for text in lines}) == 1
+
+
+def test_terminal_table_fits_100_columns_and_keeps_brackets(ledger):
+    from rich.console import Console
+
+    ours = PROTOCOL | {"pixels": "[a, b]", "samples": 5, "sigma_chosen_on": "x " * 60}
+    rows = ledger(
+        figure(
+            system="Some system on some data",
+            metric="Parzen log-likelihood (nats)",
+            protocol=PROTOCOL | {"pixels": "[0, 1]"},
+        ),
+        a=result([0, 1], [209.0, 219.0], protocol=ours),
+    )
+    console = Console(file=io.StringIO(), width=100, markup=False)
+    console.print(results._rich_table(rows))
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    for piece in ("[a,", "log-likelihood", "Seeds", "Verdict", "Reduced", "Table 1"):
+        assert piece in text
+    assert text.count("x ") == 60 and "…" not in text
+
+
+# Files that can't be used
+
+
+def without(content: dict, *path: str) -> dict:
+    copy = json.loads(json.dumps(content))
+    inner = copy
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return copy
+
+
+GOOD = result([0, 1], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("field", sorted(GOOD))
+def test_missing_field_of_a_result_is_named(ledger, field):
+    with pytest.raises(InputError, match=rf"a\.json.*'{field}' is missing"):
+        ledger(figure(), a=without(GOOD, field))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (("data", "checksum"), "data: field 'checksum' is missing"),
+        (("metrics", "score", "per_seed"), "score: field 'per_seed' is missing"),
+        (("metrics", "score", "protocol"), "score: field 'protocol' is missing"),
+        (("metrics", "score", "ci95"), "score: field 'ci95' is missing"),
+    ],
+)
+def test_missing_inner_field_of_a_result_is_named(ledger, path, message):
+    with pytest.raises(InputError, match=rf"a\.json.*{message}"):
+        ledger(figure(), a=without(GOOD, *path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "not a JSON object"),
+        (result([0], [math.nan]), "field 'metrics.score.mean' is not finite"),
+        (GOOD | {"wall_seconds": math.inf}, "field 'wall_seconds' is not finite"),
+        (GOOD | {"seeds": []}, "field 'seeds'"),
+        (GOOD | {"seeds": [0, 0]}, "field 'seeds' holds a seed twice"),
+        (GOOD | {"seeds": [0, 1.5]}, "field 'seeds'"),
+        (GOOD | {"seeds": [0, 1, 2]}, "field 'per_seed' needs one number"),
+        (GOOD | {"steps": "many"}, "field 'steps' can't be of type str"),
+        (GOOD | {"metrics": {"score": 3}}, r"metrics\.score: not a JSON object"),
+        (result([0, 1], [1.0, 2.0], published="nope"), "names 'nope'"),
+        (result([0, 1], [1.0, 2.0], published=["x"]), "field 'published'"),
+        (
+            GOOD | {"metrics": {"score": GOOD["metrics"]["score"] | {"mean": 1.6}}},
+            "field 'mean' is not the mean",
+        ),
+    ],
+)
+def test_malformed_result_is_refused(ledger, content, message):
+    with pytest.raises(InputError, match=rf"a\.json.*{message}"):
+        ledger(figure(), a=content)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"seeds": [', b"\xff\xfe\x00"])
+def test_result_that_is_not_json_is_refused(ledger, tmp_path, content):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "broken.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.json: not valid JSON"):
+        ledger(figure())
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [
+        ([figure(), figure()], "'toy-score': field 'id' occurs twice"),
+        ([figure(direction="up")], "field 'direction'"),
+        ([figure(trust="X")], "field 'trust'"),
+        ([figure(value="225")], "field 'value'"),
+        ([figure(source={"paper": "Doe 1999"})], "field 'table' is missing"),
+        ([without(figure(), "protocol")], "entry 0: field 'protocol' is missing"),
+    ],
+)
+def test_malformed_published_figure_is_refused(ledger, figures, message):
+    with pytest.raises(InputError, match=rf"published\.json.*{message}"):
+        ledger(*figures)
+
+
+def test_missing_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        ledger_rows(tmp_path / "nowhere", PUBLISHED)
+
+
+# README and command
+
+
+def test_update_readme_changes_only_what_is_between_the_markers(ledger, tmp_path):
+    rows = ledger(figure())
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n\nrest\n")
+    assert results.readme_is_stale(readme, rows)
+    assert results.update_readme(readme, rows)
+    assert not results.readme_is_stale(readme, rows)
+    assert not results.update_readme(readme, rows)
+    text = readme.read_text()
+    assert text.startswith("# Title\n\n" + results.BEGIN)
+    assert text.endswith(results.END + "\n\nrest\n")
+    assert "Not run" in text and "old" not in text
+    assert results.readme_is_stale(readme, ledger(figure(value=11)))
+    assert sorted(path.name for path in tmp_path.glob("README*")) == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# nothing",
+        results.BEGIN,
+        results.END + results.BEGIN,
+        2 * results.BEGIN + results.END,
+        2 * (results.BEGIN + results.END),
+        results.BEGIN + results.END + results.END,
+    ],
+)
+def test_readme_without_its_markers_is_refused_and_kept(ledger, tmp_path, text):
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(InputError, match="README.md"):
+        results.update_readme(readme, ledger(figure()))
+    assert readme.read_text() == text
+
+
+@pytest.fixture
+def command(ledger, tmp_path, capsys):
+    """Runs `jaxdl results` on toy files; gives exit code, stdout and stderr."""
+    ledger(figure(), a=result([0, 1, 2], [209.0, 214.0, 219.0]))
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{results.BEGIN}\n{results.END}\n")
+    files = ResultsConfig(tmp_path / "results", tmp_path / "published.json", readme)
+
+    def run(**flags) -> tuple[int, str, str]:
+        code = results.results_command(results.dataclasses.replace(files, **flags))
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_command_prints_the_table_and_nothing_else(command):
+    code, out, err = command()
+    assert (code, err, len(out.splitlines())) == (0, "", 2)
+    assert command(markdown=True)[1].count("\n") == 3
+
+
+def test_command_prints_rows_as_json(command):
+    (row,) = json.loads(command(json=True)[1])
+    assert row["published"]["id"] == "toy-score" and row["verdict"] == "Reached"
+    assert row["mean"] == 214.0 and row["seeds"] == [0, 1, 2]
+
+
+def test_reader_that_closes_the_pipe_sees_no_traceback():
+    code = "from jaxdl.results import *; results_command(ResultsConfig())"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_command_checks_and_writes_the_readme(command):
+    code, out, err = command(check=True)
+    assert (code, out) == (1, "") and "stale" in err
+    assert command(write_readme=True)[:2] == (0, "")
+    assert command(check=True) == (0, "", "")
+
+
+def test_flags_that_exclude_each_other_are_refused():
+    with pytest.raises(ValueError, match="--json"):
+        ResultsConfig(markdown=True, json=True)
+
+
+def test_command_finds_the_checkout_around_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert results.checkout_root() == ROOT
+    inner = tmp_path / "experiments" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "experiments" / "published.json").write_text("[]")
+    monkeypatch.chdir(inner)
+    assert results.checkout_root() == tmp_path
+
+
+# The repository's own files
+
+
+def test_published_figures_are_complete_and_unique():
+    figures = results.read_published(PUBLISHED)
+    assert len(figures) == len(json.loads(PUBLISHED.read_text()))
+    for entry in figures.values():
+        assert set(json.loads(json.dumps(entry._asdict()))) == set(figure())
+        assert entry.protocol and entry.system and entry.metric
+        assert (entry.error is None) == (entry.error_kind is None)
+
+
+def test_references_are_quoted_exactly():
+    figures = results.read_published(PUBLISHED)
+    parzen = figures["gan-mnist-parzen"]
+    assert (parzen.value, parzen.error, parzen.direction) == (225, 2, "higher")
+    assert parzen.protocol["samples"] == 10_000
+    assert figures["gan-value-minimum"].value == pytest.approx(-math.log(4), abs=0)
+
+
+def test_committed_results_are_readable_and_name_known_figures():
+    known = set(results.read_published(PUBLISHED))
+    for path in RESULTS.glob("*.json"):
+        for metric in results.read_result(path)["metrics"].values():
+            assert metric.get("published") in known | {None}
+    ledger_rows(RESULTS, PUBLISHED)
+
+
+def test_readme_table_is_current():
+    text = README.read_text(encoding="utf-8")
+    if not text.strip():
+        pytest.skip("README.md is not written yet")
+    stale = results.readme_is_stale(README, ledger_rows(RESULTS, PUBLISHED))
+    assert not stale, "run jaxdl results --write-readme"
