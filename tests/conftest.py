@@ -1,5 +1,9 @@
 """What all tests share."""
 
+import functools
+import importlib.util
+import sys
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -21,3 +25,18 @@ def under_vmap(f):
 def variant(request):
     """Turns a function of arrays into itself, run in one of three ways."""
     return {"eager": lambda f: f, "jit": jax.jit, "vmap": under_vmap}[request.param]
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    """Imports a Python file that is in no package, once."""
+
+    @functools.cache
+    def load(path):
+        spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look there
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -4,26 +4,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, UInt8
 
 from jaxdl.ops.adversarial import (
     discriminator_loss,
     gan_value,
     non_saturating_generator_loss,
 )
-
-
-def unit_pixels(
-    image: UInt8[Array, "batch height width channels"],
-) -> Float[Array, "batch pixels"]:
-    """Images as flat rows of float32 in [0, 1]: byte / 255, channels innermost.
-
-    Raises:
-      ValueError: if the images are not bytes; what is scaled already would shrink.
-    """
-    if image.dtype != jnp.uint8:
-        raise ValueError(f"images must be uint8 in 0..255, got {image.dtype}")
-    return image.reshape(len(image), -1).astype(jnp.float32) / 255
+from jaxdl.ops.images import unit_pixels
 
 
 def make_gan_losses(

@@ -44,6 +44,13 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
+def _key_impl(key: Any) -> Any:
+    """`jax.random.key_impl`, for abstract keys too."""
+    found = []
+    jax.eval_shape(lambda key: found.append(jax.random.key_impl(key)), key)
+    return found[0]
+
+
 def to_host(tree: Any) -> dict[str, np.ndarray]:
     """Copy a tree's leaves to the host, by path; typed keys as their raw words."""
     return {
@@ -75,7 +82,7 @@ def from_host(leaves: Mapping[str, np.ndarray], like: Any) -> Any:
         # A copy that JAX owns: XLA may alias a NumPy buffer, and training donates it.
         array = jnp.array(array, copy=True)
         if _is_key(leaf):
-            return jax.random.wrap_key_data(array, impl=jax.random.key_impl(leaf))
+            return jax.random.wrap_key_data(array, impl=_key_impl(leaf))
         return array
 
     tree = jax.tree_util.tree_map_with_path(rebuild, like)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Values = Mapping[str, Sequence[float]]  # one number a seed
+Values = Mapping[str, Sequence | np.ndarray]  # one number a seed
 
 SEED_CURVES = 8  # TensorBoard draws a curve a seed up to here, their mean above
 

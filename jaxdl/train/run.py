@@ -159,7 +159,8 @@ def load_run(
             f"{folder} holds an unfinished run: give its command again first"
         )
     config, executor_name = written["config"], written["executor"]
-    executor = make_executor(executor_name, experiment.init, None, experiment.step)
+    batch_fn = experiment.batch or make_uniform_batch(config["batch_size"])
+    executor = make_executor(executor_name, experiment.init, batch_fn, experiment.step)
     like = _abstract_states(executor, None, config["seed"], config["seeds"])
     checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
     restored = checkpoints.restore(like)

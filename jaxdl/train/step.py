@@ -1,5 +1,6 @@
 """Ready-made batch functions and train steps, for the runner's compiled blocks."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -10,6 +11,7 @@ from jaxdl.train.state import GanState
 from jaxdl.types import Batch, Model, PRNGKey, State
 
 
+@functools.lru_cache(maxsize=16)  # equal batches are one function, compiled once
 def make_uniform_batch(batch_size: int, *, num_batches: int | None = None) -> Callable:
     """Minibatches of training examples drawn uniformly with replacement.
 

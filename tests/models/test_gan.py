@@ -182,7 +182,8 @@ def test_maxout_equals_reduction(variant):
 def test_maxout_gradients():
     with jax.enable_x64(True):
         x = np.random.default_rng(0).normal(size=(4, 15))
-        check_grads(jax.jit(lambda x: maxout(x, 3, 5)), (x,), order=2)
+        f = jax.jit(lambda x: maxout(x, 3, 5))
+        check_grads(f, (x,), order=2, modes=["rev"])
 
 
 def test_maxout_gradient_at_ties():

@@ -1,0 +1,87 @@
+"""Bytes to numbers and back."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.ops.images import to_bytes, unit_pixels
+
+
+def test_unit_pixels_equals_numpy(variant):
+    image = np.random.default_rng(0).integers(0, 256, (5, 3, 2, 4), np.uint8)
+    found = variant(unit_pixels)(jnp.asarray(image))
+    assert found.dtype == jnp.float32 and found.shape == (5, 24)
+    expected = image.reshape(5, 24) / np.float32(255)
+    # XLA may multiply by 1/255 under jit: one rounding more.
+    np.testing.assert_allclose(found, expected, rtol=2e-7)
+
+
+def test_channels_are_innermost():
+    image = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+    row = np.asarray(unit_pixels(jnp.asarray(image)))[0] * 255
+    np.testing.assert_allclose(row[:3], image[0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(row[6:9], image[0, 1, 0], rtol=1e-6)
+
+
+def test_ends_are_exact():
+    image = jnp.asarray(np.uint8([0, 255]).reshape(2, 1, 1, 1))
+    assert np.asarray(unit_pixels(image)).ravel().tolist() == [0.0, 1.0]
+
+
+def test_every_byte_comes_back(variant):
+    image = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
+    pixels = variant(unit_pixels)(jnp.asarray(image))
+    back = to_bytes(pixels, (8, 8, 1))
+    assert isinstance(back, np.ndarray) and back.dtype == np.uint8
+    np.testing.assert_array_equal(back, image)
+
+
+def test_color_images_come_back():
+    image = np.random.default_rng(1).integers(0, 256, (3, 4, 5, 3), np.uint8)
+    back = to_bytes(unit_pixels(jnp.asarray(image)), (4, 5, 3))
+    np.testing.assert_array_equal(back, image)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "byte"),
+    [
+        (-0.5, 0),
+        (-1e-9, 0),
+        (0.49 / 255, 0),
+        (0.51 / 255, 1),
+        (254.51 / 255, 255),
+        (1.0 + 1e-6, 255),
+        (3.0, 255),
+        (1e30, 255),
+        (-np.inf, 0),
+        (np.inf, 255),
+    ],
+)
+def test_nearest_byte(pixel, byte):
+    found = to_bytes(jnp.full((1, 1), pixel, jnp.float32), (1, 1, 1))
+    assert found.tolist() == [[[[byte]]]]
+
+
+def test_one_image():
+    image = jnp.zeros((1, 2, 3, 1), jnp.uint8)
+    assert unit_pixels(image).shape == (1, 6)
+    assert to_bytes(unit_pixels(image), (2, 3, 1)).shape == (1, 2, 3, 1)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.int32, jnp.int8, jnp.uint16, bool])
+def test_refuses_what_is_not_bytes(dtype):
+    # Under the shape checker the annotation speaks first, with a TypeError.
+    with pytest.raises((ValueError, TypeError)):
+        unit_pixels(jnp.ones((1, 2, 2, 1), dtype))
+
+
+def test_refuses_by_itself():
+    """Outside the tests no annotation is checked."""
+    unchecked = getattr(unit_pixels, "__wrapped__", unit_pixels)
+    with pytest.raises(ValueError, match="float32"):
+        unchecked(jnp.ones((1, 2, 2, 1), jnp.float32))
+
+
+def test_refuses_another_shape():
+    with pytest.raises((ValueError, TypeError)):
+        to_bytes(jnp.zeros((1, 5)), (2, 3, 1))

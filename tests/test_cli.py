@@ -1,0 +1,232 @@
+"""Exit codes and messages of scripts, and the `jaxdl` command."""
+
+import dataclasses
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jaxdl import cli, results
+from jaxdl.errors import InputError, RunError
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = sorted(ROOT.glob("experiments/*.py"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Toy:
+    """A toy."""
+
+    size: int = 3
+    """How large it is."""
+
+    def __post_init__(self):
+        if self.size < 0:
+            raise InputError(f"size is {self.size}: expected 0 or more")
+
+
+def raising(error):
+    def command(config):
+        raise error
+
+    return command
+
+
+def words(text: str) -> str:
+    """Text without the frames and line breaks of a box in the terminal."""
+    return " ".join(word for word in text.split() if word.strip("╭╮╰╯│─"))
+
+
+# How a script ends
+
+
+def test_the_command_gets_the_flags_and_gives_the_exit_code(capsys):
+    seen = []
+
+    def command(config):
+        seen.append(config)
+        return 1
+
+    assert cli.start(Toy, command, ["--size", "5"]) == 1
+    assert cli.start(Toy, lambda config: 0, []) == 0
+    assert seen == [Toy(5)]
+    assert capsys.readouterr().err == ""
+
+
+def test_arguments_are_those_of_the_process_by_default(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["toy", "--size", "8"])
+    assert cli.start(Toy, lambda config: config.size) == 8
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(InputError("size is odd"), 2), (RunError("the disk is full"), 3)],
+    ids=["input", "run"],
+)
+def test_a_mistake_is_one_sentence_on_standard_error(error, code, capsys, monkeypatch):
+    monkeypatch.delenv("JAXDL_DEBUG", raising=False)
+    assert cli.start(Toy, raising(error), []) == code
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"error: {error}\n")
+
+
+@pytest.mark.parametrize("error", [InputError("odd"), RunError("full")], ids=repr)
+def test_debug_shows_the_traceback(error, monkeypatch):
+    monkeypatch.setenv("JAXDL_DEBUG", "1")
+    with pytest.raises(type(error), match=str(error)):
+        cli.start(Toy, raising(error), [])
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.delenv("JAXDL_DEBUG", raising=False)
+    with pytest.raises(ZeroDivisionError):
+        cli.start(Toy, lambda config: 1 // 0, [])
+
+
+def test_interrupt(capsys):
+    assert cli.start(Toy, raising(KeyboardInterrupt()), []) == 130
+    err = capsys.readouterr().err
+    assert err.startswith("interrupted") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--size", "large"], "large"),
+        (["--length", "3"], "--length"),
+        (["--size", "-1"], "size is -1: expected 0 or more"),
+    ],
+    ids=["not_a_number", "unknown_flag", "refused_by_the_config"],
+)
+def test_refused_flags(argv, sentence, capsys):
+    def command(config):
+        raise AssertionError("must not be reached")
+
+    assert cli.start(Toy, command, argv) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and sentence in words(err) and "Traceback" not in err
+
+
+def test_help_of_a_config(capsys):
+    assert cli.start(Toy, raising(AssertionError()), ["--help"], prog="a toy") == 0
+    out = words(capsys.readouterr().out)
+    assert "usage: a toy" in out and "How large it is." in out
+
+
+# The `jaxdl` command
+
+
+def test_data_prepare(capsys):
+    assert cli.main(["data", "prepare", "digits"]) == 0
+    assert capsys.readouterr().out == "digits is ready\n"
+
+
+def test_data_prepare_names_the_folder(tmp_path, capsys):
+    from jaxdl.data import builders
+
+    builder_cls = builders.BUILDERS["mnist"]
+    folder = tmp_path / builder_cls.name / str(builder_cls.VERSION)
+    folder.mkdir(parents=True)  # taken for prepared data
+    assert cli.main(["data", "prepare", "mnist", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"mnist is ready in {folder}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["data", "prepare", "cifar"], "cifar"),
+        (["data", "prepare"], "data set to prepare"),
+        (["data", "prepare", "mnist", "--source-dir", "missing"], "missing"),
+    ],
+    ids=["unknown_set", "no_set", "no_source_folder"],
+)
+def test_data_prepare_refuses(argv, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    extra = [] if len(argv) < 4 else ["--data-dir", "prepared"]
+    assert cli.main([*argv, *extra]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and sentence in words(err).lower() and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "given"),
+    [
+        ([], "nothing"),
+        (["train"], "train"),
+        (["data"], "data"),
+        (["data", "delete", "mnist"], "data delete"),
+        (["prepare", "data"], "prepare data"),
+    ],
+    ids=["none", "unknown", "half", "unknown_second_word", "swapped"],
+)
+def test_unknown_command(argv, given, capsys):
+    assert cli.main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {given} was given")
+    assert "data prepare" in err and "results" in err  # what can be given
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_the_commands(flag, capsys):
+    assert cli.main([flag]) == 0
+    out, err = capsys.readouterr()
+    assert "usage: jaxdl" in out and "data prepare" in out and "results" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
+def test_help_of_a_command(command, capsys):
+    assert cli.main([*command.split(), "--help"]) == 0
+    assert f"usage: jaxdl {command}" in capsys.readouterr().out
+
+
+def test_words_of_the_process_by_default(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["jaxdl", "data", "prepare", "digits"])
+    assert cli.main() == 0
+    assert "digits is ready" in capsys.readouterr().out
+
+
+def test_results_check(tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n")
+    flags = ["--readme", str(readme)]
+    for name, path in [("--published", "published.json"), ("--results-dir", "results")]:
+        flags += [name, str(ROOT / "experiments" / path)]
+    assert cli.main(["results", "--check", *flags]) == 1
+    assert "stale" in capsys.readouterr().err
+    assert cli.main(["results", "--write-readme", *flags]) == 0
+    assert "GAN on MNIST" in readme.read_text()
+    assert cli.main(["results", "--check", *flags]) == 0
+
+
+# What a user feels
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_help_is_quick(path):
+    seconds = []
+    for _ in range(3):  # the best of three: the machine may be busy
+        begin = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, str(path), "--help"], capture_output=True, text=True
+        )
+        seconds.append(time.perf_counter() - begin)
+        assert done.returncode == 0 and "--steps" in done.stdout, done.stderr
+        if seconds[-1] < 1.5:
+            break
+    assert min(seconds) < 1.5
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_every_flag_is_explained(path, load_script, capsys):
+    assert load_script(path).main(["--help"]) == 0
+    lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    flags = [i for i, line in enumerate(lines) if line.startswith("--")]
+    assert len(flags) > 10
+    for begin, end in zip(flags, [*flags[1:], len(lines)], strict=True):
+        text = " ".join(lines[begin:end]).partition("(default:")[0]
+        assert len(text.split()) > 5, text  # the flag, its type, a sentence

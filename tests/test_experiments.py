@@ -1,0 +1,463 @@
+"""Every experiment script, at toy size, as a user starts it."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdl.data import builders
+from jaxdl.results import read_result
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = sorted(ROOT.glob("experiments/*.py"))
+TOY = {
+    "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
+}
+FIGURES = {
+    "gan": {"samples", "progress", "nearest", "interpolation", "curves"},
+}
+SEED_STATES = "state_sha256_per_seed"
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder below, hidden ones too, with its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def words(text: str) -> str:
+    """Text without the frames and line breaks of a box in the terminal."""
+    return " ".join(word for word in text.split() if word.strip("╭╮╰╯│─"))
+
+
+class Finished(NamedTuple):
+    """A finished run: its script, its folder, what it printed and found."""
+
+    name: str
+    main: object
+    home: Path
+    folder: Path
+    printed: str
+    result: dict
+
+
+@pytest.fixture(scope="module", params=SCRIPTS, ids=lambda path: path.stem)
+def finished(request, tmp_path_factory, load_script):
+    """A run of each script in its default folder, below an empty one."""
+    name = request.param.stem
+    assert name in TOY, f"give {name} its toy size at the top of this file"
+    home = tmp_path_factory.mktemp(name)
+    main = load_script(request.param).main
+    printed = io.StringIO()
+    with contextlib.chdir(home), contextlib.redirect_stdout(printed):
+        assert main(TOY[name]) == 0
+    (result,) = home.rglob("result.json")
+    return Finished(
+        name,
+        main,
+        home,
+        result.parent,
+        printed.getvalue(),
+        json.loads(result.read_text()),
+    )
+
+
+@pytest.fixture(scope="module")
+def gan(load_script):
+    return load_script(ROOT / "experiments" / "gan.py").main
+
+
+@pytest.fixture(scope="module")
+def gan_run(gan, tmp_path_factory):
+    """The result of a GAN with these flags beside the toy ones, and its folder."""
+
+    def run(*flags):
+        folder = tmp_path_factory.mktemp("gan") / "run"
+        assert gan([*TOY["gan"], *flags, "--out", str(folder)]) == 0
+        return json.loads((folder / "result.json").read_text()), folder
+
+    return run
+
+
+# A run
+
+
+def test_default_folder_is_named_by_script_and_data(finished):
+    path = finished.folder.relative_to(finished.home)
+    assert path.parts[:2] == ("runs", finished.name)
+    data, _, digest = path.name.rpartition("-")
+    assert data == finished.result["data"]["name"]
+    assert digest == finished.result["config_hash"] and len(digest) == 8
+    assert finished.printed.splitlines()[0] == f"run folder: {path}"
+
+
+def test_what_a_run_leaves_behind(finished):
+    found = {path.name for path in finished.folder.iterdir()}
+    assert {"config.json", "metrics.jsonl", "checkpoints", "figures"} < found
+    assert any(name.startswith("events.out.tfevents.") for name in found)
+    assert not any("tmp" in name for name in contents(finished.folder))
+    steps = [json.loads(x)["step"] for x in (finished.folder / "metrics.jsonl").open()]
+    assert steps == sorted(set(steps)) and steps[-1] == finished.result["steps"]
+
+
+def test_result_fields(finished):
+    result = read_result(finished.folder / "result.json")  # as the ledger reads it
+    assert result["experiment"] == finished.name
+    assert result["seeds"] == [0]
+    assert result["config"]["steps"] == result["steps"] == 20
+    assert {"name", "checksum"} == result["data"].keys()
+    assert len(result["data"]["checksum"]) == len(result["state_sha256"]) == 64
+    assert result["wall_seconds"] > 0 and result["steps_per_second"] > 0
+    assert 50e6 < result["peak_memory_bytes"] < 20e9
+    assert result["versions"]["jax"] == jax.__version__
+    assert {"jaxdl", "python"} < result["versions"].keys()
+    assert result["device"] and "git_commit" in result
+    assert result["metrics"]
+    for metric in result["metrics"].values():
+        (value,) = metric["per_seed"]
+        assert math.isfinite(value) and metric["mean"] == value
+        assert metric["ci95"] is None  # one seed has no interval
+        assert isinstance(metric["protocol"], dict)
+    text = (finished.folder / "result.json").read_text()
+    for path in (finished.home, ROOT, Path.home()):
+        assert str(path) not in text or path == Path("/")
+
+
+def test_results_refer_to_published_figures(finished):
+    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
+    known = {entry["id"]: entry for entry in entries}
+    metrics = finished.result["metrics"].values()
+    referring = [metric for metric in metrics if metric.get("published")]
+    assert referring
+    for metric in referring:
+        published = known[metric["published"]]["protocol"]
+        assert metric["protocol"].keys() == published.keys()
+
+
+def test_figures(finished):
+    paths = sorted((finished.folder / "figures").iterdir())
+    assert {path.name for path in paths} == {f"{x}.png" for x in FIGURES[finished.name]}
+    for path in paths:
+        picture = Image.open(path)
+        assert picture.format == "PNG" and picture.width >= 900
+        assert 100 <= picture.height <= 2.5 * picture.width
+        assert np.asarray(picture.convert("L")).std() > 5  # it is not blank
+
+
+def test_second_call_prints_the_result_again(finished, capsys, monkeypatch):
+    monkeypatch.chdir(finished.home)
+    before = contents(finished.home)
+    assert finished.main(TOY[finished.name]) == 0
+    out, err = capsys.readouterr()
+    assert contents(finished.home) == before
+    assert err == ""
+    lines = finished.printed.splitlines()
+    assert out.splitlines() == lines[:1] + lines[-(len(out.splitlines()) - 1) :]
+    for name in finished.result["metrics"]:
+        assert name in out
+    assert finished.result["state_sha256"][:16] in out
+
+
+def test_intervals_do_not_change_the_bits(finished, tmp_path):
+    """Another block length, other evaluations, a checkpoint midway: the same end."""
+    if finished.name != "gan":
+        pytest.skip("the flags are the GAN's")
+    argv = "--steps 20 --parzen-samples 50 --eval-every 7 --save-every 9 --log-every 3"
+    assert finished.main([*argv.split(), "--out", str(tmp_path / "run")]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["state_sha256"] == finished.result["state_sha256"]
+    assert result["metrics"] == finished.result["metrics"]
+    assert result["config_hash"] == finished.result["config_hash"]
+
+
+def test_no_steps_evaluates_the_initial_state(finished, tmp_path):
+    folder = tmp_path / "run"
+    argv = [*TOY[finished.name], "--steps", "0", "--out", str(folder)]
+    assert finished.main(argv) == 0
+    result = read_result(folder / "result.json")
+    assert result["steps"] == 0
+    assert result["metrics"].keys() == finished.result["metrics"].keys()
+    assert result["state_sha256"] != finished.result["state_sha256"]
+    assert any((folder / "figures").glob("*.png"))
+    before = contents(folder)
+    assert finished.main(argv) == 0
+    assert contents(folder) == before
+
+
+# The GAN's flags
+
+
+def test_seeds_one_after_the_other(gan_run, finished):
+    if finished.name != "gan":
+        pytest.skip("compared with the GAN's run")
+    result, folder = gan_run("--seeds", "2", "--executor", "sequential")
+    assert result["executor"] == "sequential" and result["seeds"] == [0, 1]
+    # The first is bit-equal to that seed alone; the second is another run.
+    assert result[SEED_STATES][0] == finished.result[SEED_STATES][0]
+    assert result[SEED_STATES][1] != result[SEED_STATES][0]
+    for name, metric in result["metrics"].items():
+        alone = finished.result["metrics"][name]["per_seed"][0]
+        assert metric["per_seed"][0] == alone
+        low, high = metric["ci95"]
+        assert low <= metric["mean"] <= high
+        np.testing.assert_allclose(metric["mean"], np.mean(metric["per_seed"]))
+    read_result(folder / "result.json")
+
+
+def test_seeds_in_one_program_with_the_other_loss(gan_run, finished):
+    flags = "--seeds 2 --executor vmap --generator-loss minimax --disc-steps 2"
+    result, folder = gan_run(*flags.split())
+    assert result["executor"] == "vmap" and len(set(result[SEED_STATES])) == 2
+    assert result["config"]["disc_steps"] == 2
+    first = json.loads((folder / "metrics.jsonl").open().readline())["train"]
+    # log(1 - D) is below 0, and -log D above.
+    assert all(loss < 0 for loss in first["gen_loss"])
+    assert all(len(metric["per_seed"]) == 2 for metric in result["metrics"].values())
+
+
+def test_the_default_loss_does_not_saturate(finished):
+    if finished.name != "gan":
+        pytest.skip("it is the GAN's")
+    first = json.loads((finished.folder / "metrics.jsonl").open().readline())
+    assert first["step"] == 1 and first["train"]["gen_loss"][0] > 0
+
+
+@pytest.fixture
+def gan_copy(finished, tmp_path):
+    """A copy of the GAN's finished run."""
+    if finished.name != "gan":
+        pytest.skip("it is the GAN's")
+    shutil.copytree(finished.folder, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_sample(gan, gan_copy, capsys):
+    before = contents(gan_copy)
+    assert gan(["--sample", "5", "--out", str(gan_copy)]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path.parent.parent == gan_copy and path.suffix == ".png"
+    after = contents(gan_copy)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + 3  # a folder, a picture, an array
+    images = np.load(path.with_suffix(".npy"))
+    assert images.shape == (5, 8, 8, 1) and images.dtype == np.uint8
+    picture = np.asarray(Image.open(path))
+    assert picture.shape[1] > 400 and picture.std() > 5
+    # Again: the same bytes. Another seed: other images.
+    assert gan(["--sample", "5", "--out", str(gan_copy)]) == 0
+    assert contents(gan_copy) == after
+    assert gan(["--sample", "5", "--seed", "3", "--out", str(gan_copy)]) == 0
+    other = np.load(capsys.readouterr().out.split()[-1].replace(".png", ".npy"))
+    assert not np.array_equal(images, other)
+
+
+def test_samples_are_the_trained_generators(
+    gan, gan_copy, tmp_path, monkeypatch, capsys
+):
+    """Those of a run without steps are others, by the same key."""
+    monkeypatch.chdir(gan_copy.parent)
+    untrained = tmp_path / "untrained"
+    argv = [*TOY["gan"], "--steps", "0", "--out", str(untrained)]
+    assert gan(argv) == 0
+    capsys.readouterr()
+    found = []
+    for folder in ("run", str(untrained)):
+        assert gan(["--sample", "3", "--out", folder]) == 0
+        found.append(np.load(Path(capsys.readouterr().out.strip()).with_suffix(".npy")))
+    assert np.abs(found[0].astype(int) - found[1].astype(int)).max() > 0
+
+
+# Bad input
+
+
+def refused(main, argv, home, capsys) -> str:
+    """What standard error says; nothing in `home` may have changed."""
+    before = contents(home)
+    begin = time.monotonic()
+    assert main(argv) == 2
+    assert time.monotonic() - begin < 30
+    assert contents(home) == before
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    if err.startswith("error: "):
+        assert err.count("\n") == 1 and len(err) > 30
+    return words(err)
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+BAD = [
+    ("--data cifar", "invalid choice 'cifar'"),
+    ("--networks huge", "invalid choice 'huge'"),
+    ("--generator-loss hinge", "invalid choice 'hinge'"),
+    ("--steps many", "many"),
+    ("--stesp 5", "--stesp"),
+    ("--steps -1", "steps is -1: expected 0 or more"),
+    ("--batch-size 0", "batch_size is 0: expected 1 or more"),
+    ("--seeds 0", "seeds is 0: expected 1 or more"),
+    ("--seed -1", "seed is -1: expected 0 or more"),
+    ("--save-every 0", "save_every is 0: expected 1 or more"),
+    ("--eval-every 0", "eval_every is 0: expected 1 or more"),
+    ("--log-every 0", "log_every is 0: expected 1 or more"),
+    ("--block-steps 0", "block_steps is 0: expected 1 or more"),
+    ("--save-seconds nan", "save_seconds is nan: expected a finite number above 0"),
+    ("--disc-steps 0", "disc_steps is 0: expected 1 or more"),
+    ("--parzen-samples 0", "parzen_samples is 0: expected 1 or more"),
+    ("--sample 0 --out run", "sample is 0: expected 1 or more"),
+    ("--sample 5", "--sample needs --out"),
+    ("--sample 5 --out run", "run holds no run"),
+    ("--momentum 1.0", "momentum is 1.0: expected 0 to below 1"),
+    ("--momentum nan", "momentum is nan: expected 0 to below 1"),
+    ("--batch-size 1198", "batch_size is 1198: expected at most 1197"),
+] + [
+    (f"--learning-rate {rate}", f"learning_rate is {float(rate)}: expected a finite")
+    for rate in ("-1", "0", "nan", "inf", "-inf")
+]
+
+
+@pytest.mark.parametrize(("flags", "sentence"), BAD, ids=[flags for flags, _ in BAD])
+def test_bad_flags(gan, flags, sentence, empty, capsys):
+    assert sentence in refused(gan, flags.split(), empty, capsys)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Points the downloads to a port that refuses connections."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+    for builder_cls in builders.BUILDERS.values():
+        monkeypatch.setattr(builder_cls, "URL", url)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_no_files_and_no_network(gan, name, no_network, empty, capsys):
+    argv = ["--data", name, "--data-dir", "prepared"]
+    said = refused(gan, argv, empty, capsys)
+    assert f"{name} is not in prepared" in said and "Three ways out" in said
+    for way in ("--source-dir", f"jaxdl data prepare {name}", "--data digits"):
+        assert way in said
+
+
+def test_a_source_file_with_a_wrong_checksum(gan, empty, capsys):
+    (empty / "files").mkdir()
+    names = list(builders.BUILDERS["mnist"].SHA256)
+    for name in names:
+        (empty / "files" / name).write_bytes(b"not digits")
+    argv = "--data mnist --source-dir files --data-dir prepared".split()
+    said = refused(gan, argv, empty, capsys)
+    assert names[0] in said and "checksum" in said
+
+
+def test_a_source_folder_that_is_not_there(gan, empty, capsys):
+    argv = "--data mnist --source-dir files --data-dir prepared".split()
+    assert "no source folder" in refused(gan, argv, empty, capsys)
+
+
+def test_a_run_of_another_configuration(gan, gan_copy, capsys):
+    argv = [*TOY["gan"], "--learning-rate", "0.5", "--out", str(gan_copy)]
+    said = refused(gan, argv, gan_copy.parent, capsys)
+    assert "config.learning_rate: 0.0002, now 0.5" in said and "--overwrite" in said
+    assert "batch_size" not in said  # that one agrees
+
+
+def test_overwrite_sets_aside(gan, gan_copy, capsys):
+    before = contents(gan_copy)
+    argv = [*TOY["gan"], "--steps", "10", "--out", str(gan_copy), "--overwrite"]
+    assert gan(argv) == 0
+    assert json.loads((gan_copy / "result.json").read_text())["steps"] == 10
+    (aside,) = (path for path in gan_copy.parent.iterdir() if path != gan_copy)
+    assert str(aside) in capsys.readouterr().out
+    assert contents(aside) == before
+
+
+def test_a_locked_folder(gan, gan_copy, capsys):
+    for name in ("result.json", ".lock"):
+        (gan_copy / name).unlink()
+    with filelock.FileLock(gan_copy / ".lock"):
+        argv = [*TOY["gan"], "--out", str(gan_copy)]
+        said = refused(gan, argv, gan_copy.parent, capsys)
+        assert "is locked" in said
+        assert "is locked" in refused(gan, [*argv, "--overwrite"], gan_copy, capsys)
+
+
+@pytest.mark.parametrize("name", ["notes/run", "notes", "x" * 300], ids=lambda x: x[:9])
+def test_a_folder_that_cannot_be_written(gan, name, empty, capsys):
+    (empty / "notes").write_text("years of work")
+    said = refused(gan, [*TOY["gan"], "--out", name], empty, capsys)
+    assert name in said and "--out" in said
+
+
+def test_a_read_only_folder(gan, empty, capsys):
+    if os.geteuid() == 0:
+        pytest.skip("no folder is closed to root")
+    (empty / "home").mkdir(mode=0o500)
+    said = refused(gan, [*TOY["gan"], "--out", "home/run"], empty, capsys)
+    assert "cannot be written" in said
+
+
+def test_a_folder_of_something_else(gan, empty, capsys):
+    (empty / "notes.txt").write_text("years of work")
+    said = refused(gan, [*TOY["gan"], "--out", str(empty)], empty, capsys)
+    assert "not a run's folder" in said and "notes.txt" in said
+
+
+def test_sample_of_an_unfinished_run(gan, gan_copy, capsys):
+    (gan_copy / "result.json").unlink()
+    said = refused(gan, ["--sample", "5", "--out", str(gan_copy)], gan_copy, capsys)
+    assert "unfinished" in said
+
+
+def test_sample_that_cannot_be_written(gan, gan_copy, capsys):
+    (gan_copy / "samples").write_text("in the way")
+    argv = ["--sample", "5", "--out", str(gan_copy)]
+    assert "samples" in refused(gan, argv, gan_copy, capsys)
+
+
+# As a process of its own
+
+
+def test_as_a_process_with_a_mistake(tmp_path):
+    command = [sys.executable, str(ROOT / "experiments" / "gan.py"), "--steps", "-1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "steps is -1" in words(done.stderr) and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_mnist(gan, tmp_path):
+    """From the original files to a result, with the paper's networks."""
+    if "JAXDL_TEST_DATA" not in os.environ:
+        pytest.skip("JAXDL_TEST_DATA, a folder with mnist/, is not set")
+    source = Path(os.environ["JAXDL_TEST_DATA"]) / "mnist"
+    argv = ["--data", "mnist", "--source-dir", str(source), "--steps", "2"]
+    argv += ["--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
+    assert gan([*argv, "--parzen-samples", "100"]) == 0
+    result = read_result(tmp_path / "run" / "result.json")
+    protocol = result["metrics"]["parzen_log_likelihood"]["protocol"]
+    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
+    published = next(e for e in entries if e["id"] == "gan-mnist-parzen")["protocol"]
+    differing = {name for name, value in published.items() if protocol[name] != value}
+    assert differing == {"samples", "step_chosen_on"}
+    assert str(source) not in (tmp_path / "run" / "result.json").read_text()

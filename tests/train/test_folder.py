@@ -1,0 +1,410 @@
+"""The folder of a run: nobody's files are lost, whatever it is given."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import filelock
+import pytest
+
+from jaxdl.errors import InputError
+from jaxdl.train import folder as folder_module
+from jaxdl.train.config import RunConfig, deciding_fields
+from jaxdl.train.folder import (
+    differing_fields,
+    open_folder,
+    read_config,
+    read_json,
+    write_json,
+)
+
+IDENTITY = {
+    "experiment": "toy",
+    "config": {"steps": 5, "rate": 0.1},
+    "data": {"name": "digits", "checksum": "c0ffee"},
+}
+WRITTEN = {**IDENTITY, "executor": "sequential"}
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder below, hidden ones too, with its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+        if path.name != ".lock"
+    }
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """A folder with a run of IDENTITY, two levels deep."""
+    folder = tmp_path / "runs" / "toy"
+    (folder / "checkpoints" / "3").mkdir(parents=True)
+    write_json(folder / "config.json", WRITTEN)
+    (folder / "metrics.jsonl").write_text('{"step": 3}\n')
+    (folder / "checkpoints" / "3" / "array").write_bytes(bytes(range(256)))
+    return folder
+
+
+def refused(folder, identity=IDENTITY, overwrite=False) -> str:
+    """What is said when the folder is refused, and that it is left as it was."""
+    root = folder.parent
+    before = contents(root) if root.is_dir() else None
+    with pytest.raises(InputError) as info, open_folder(folder, identity, overwrite):
+        pytest.fail("the folder was opened")
+    assert (contents(root) if root.is_dir() else None) == before
+    assert "\n" not in str(info.value)
+    return str(info.value)
+
+
+# New and old runs
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["plain", "overwrite"])
+@pytest.mark.parametrize("made", [False, True], ids=["missing", "empty"])
+def test_new(tmp_path, made, overwrite):
+    folder = tmp_path / "a" / "b" / "c"
+    if made:
+        folder.mkdir(parents=True)
+    with open_folder(folder, IDENTITY, overwrite) as found:
+        assert found is None
+        (folder / "config.json").write_text("{}")
+    assert set(contents(tmp_path)) == {"a", "a/b", "a/b/c", "a/b/c/config.json"}
+
+
+def test_new_where_a_kill_came_before_the_configuration(tmp_path):
+    (tmp_path / ".lock").touch()
+    (tmp_path / "config.json.tmp").write_text('{"experi')
+    with open_folder(tmp_path, IDENTITY, False) as found:
+        assert found is None
+
+
+def test_resume(run_folder):
+    before = contents(run_folder)
+    with open_folder(run_folder, IDENTITY, False) as found:
+        assert found == WRITTEN
+    assert contents(run_folder) == before
+
+
+def test_relative_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/toy")
+    with open_folder(folder, IDENTITY, False):
+        write_json(folder / "config.json", WRITTEN)
+    with open_folder(folder, IDENTITY, False) as found:
+        assert found == WRITTEN
+    with open_folder(folder, IDENTITY, True) as found:
+        assert found is None
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+# Another configuration
+
+
+def test_another_configuration_names_the_fields(run_folder):
+    config = {"steps": 5, "rate": 0.2, "width": 3}
+    said = refused(run_folder, {**IDENTITY, "config": config})
+    assert str(run_folder) in said and "--overwrite" in said and "--out" in said
+    assert "config.rate: 0.1, now 0.2" in said
+    assert "config.width: absent, now 3" in said
+    assert "steps" not in said and "digits" not in said  # these agree
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"experiment": "other"}, "experiment: toy, now other"),
+        ({"data": {"name": "digits", "checksum": "dead"}}, "data.checksum: c0ffee"),
+        ({"config": {"steps": 5}}, "config.rate: 0.1, now absent"),
+        ({"phase": "second"}, "phase: None, now second"),
+    ],
+    ids=["experiment", "data", "field_gone", "new_part"],
+)
+def test_another_identity(run_folder, changes, part):
+    assert part in refused(run_folder, {**IDENTITY, **changes})
+
+
+# Overwriting
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: None,
+        lambda folder: (folder / "config.json").write_text("{"),
+        lambda folder: write_json(folder / "config.json", {"experiment": "other"}),
+    ],
+    ids=["same", "damaged", "another"],
+)
+def test_overwrite_sets_the_old_run_aside(run_folder, damage, capsys):
+    damage(run_folder)
+    before = contents(run_folder)
+    with open_folder(run_folder, IDENTITY, True) as found:
+        assert found is None
+        assert contents(run_folder) == {}
+        # The new folder is locked, and the name of the old one is free of locks.
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(run_folder / ".lock", timeout=0).acquire()
+        (run_folder / "config.json").write_text("new")
+    (aside,) = (p for p in run_folder.parent.iterdir() if p != run_folder)
+    assert contents(aside) == before
+    assert aside.name.startswith("toy.before-")
+    assert str(aside) in capsys.readouterr().out
+    assert contents(run_folder) == {"config.json": b"new"}
+
+
+def test_overwrite_twice_within_a_second(run_folder, monkeypatch):
+    monkeypatch.setattr(folder_module.time, "strftime", lambda form: "20260101-000000")
+    before = contents(run_folder)
+    for i in range(3):
+        with open_folder(run_folder, IDENTITY, True):
+            write_json(run_folder / "config.json", [i])
+    asides = [p for p in run_folder.parent.iterdir() if p != run_folder]
+    assert len(asides) == 3
+    kept = [contents(path) for path in asides]
+    assert before in kept
+    assert sorted(json.loads((run_folder / "config.json").read_text())) == [2]
+
+
+# Locks
+
+
+@contextlib.contextmanager
+def held_by_another_process(folder):
+    code = (
+        "import sys, filelock\n"
+        "lock = filelock.FileLock(sys.argv[1])\n"
+        "lock.acquire()\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(folder / ".lock")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            process.stdin.close()
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["plain", "overwrite"])
+def test_locked_by_another_process(run_folder, overwrite):
+    with held_by_another_process(run_folder):
+        said = refused(run_folder, overwrite=overwrite)
+    assert "locked" in said and str(run_folder) in said
+    with open_folder(run_folder, IDENTITY, False) as found:
+        assert found == WRITTEN  # free again
+
+
+def test_lock_is_let_go_after_an_error(run_folder):
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_folder(run_folder, IDENTITY, False),
+    ):
+        raise ZeroDivisionError
+    with open_folder(run_folder, IDENTITY, False) as found:
+        assert found == WRITTEN
+
+
+def test_a_run_that_ended_while_we_waited_for_nothing(run_folder, monkeypatch):
+    """What the folder holds is read again once the lock is ours."""
+    acquire = filelock.FileLock.acquire
+
+    def slow_acquire(self, *args, **kwargs):
+        write_json(run_folder / "config.json", {**WRITTEN, "experiment": "other"})
+        return acquire(self, *args, **kwargs)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", slow_acquire)
+    with (
+        pytest.raises(InputError, match="another configuration"),
+        open_folder(run_folder, IDENTITY, False),
+    ):
+        pytest.fail("the folder was opened")
+
+
+# Folders that are no run's
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["plain", "overwrite"])
+def test_other_files(tmp_path, overwrite):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    said = refused(tmp_path / "home", overwrite=overwrite)
+    assert "thesis.tex" in said and "not a run's folder" in said
+    assert not (tmp_path / "home" / ".lock").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["plain", "overwrite"])
+def test_a_file(tmp_path, overwrite):
+    (tmp_path / "notes").write_text("years of work")
+    assert "is a file" in refused(tmp_path / "notes", overwrite=overwrite)
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["plain", "overwrite"])
+@pytest.mark.parametrize(
+    "name", ["notes/run", "notes/a/run", "x" * 300], ids=["file", "files", "too_long"]
+)
+def test_cannot_be_made(tmp_path, name, overwrite):
+    (tmp_path / "notes").write_text("years of work")
+    before = contents(tmp_path)
+    said = refused(tmp_path / name, overwrite=overwrite)
+    assert "cannot be written" in said and name in said and "--out" in said
+    assert contents(tmp_path) == before
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """Takes rights from a folder until the test is over."""
+    if os.geteuid() == 0:
+        pytest.skip("no folder is closed to root")
+    changed = []
+
+    def seal(folder, mode):
+        changed.append((folder, folder.stat().st_mode))
+        folder.chmod(mode)
+
+    yield seal
+    for folder, mode in changed:
+        folder.chmod(mode)
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o000], ids=["read_only", "closed"])
+@pytest.mark.parametrize("name", ["home", "home/run"], ids=["itself", "parent"])
+def test_cannot_be_written(tmp_path, sealed, name, mode):
+    (tmp_path / "home").mkdir()
+    sealed(tmp_path / "home", mode)
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        open_folder(tmp_path / name, IDENTITY, False),
+    ):
+        pytest.fail("the folder was opened")
+
+
+# Reading and writing
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b'{"experiment": "toy", "con', b"\xff\xfe\x00", b"null", b"[1]", b"{}"],
+    ids=["empty", "truncated", "not_text", "null", "list", "no_fields"],
+)
+def test_damaged_configuration(run_folder, raw):
+    (run_folder / "config.json").write_bytes(raw)
+    assert "config.json" in refused(run_folder) or raw == b"{}"
+    with pytest.raises(InputError) as info:
+        read_config(run_folder, RunConfig)
+    assert str(run_folder) in str(info.value)
+
+
+def test_configuration_is_a_folder(tmp_path):
+    (tmp_path / "run" / "config.json").mkdir(parents=True)
+    assert "config.json" in refused(tmp_path / "run")
+
+
+def test_read_json_names_what_is_missing(tmp_path):
+    with pytest.raises(InputError, match=r"holds no run \(result.json is missing\)"):
+        read_json(tmp_path / "result.json")
+
+
+def test_read_config(tmp_path):
+    config = RunConfig(steps=7, seeds=3, log_every=5, out=Path("elsewhere"))
+    write_json(tmp_path / "config.json", {"config": deciding_fields(config)})
+    found = read_config(tmp_path, RunConfig)
+    assert found == RunConfig(steps=7, seeds=3, out=tmp_path)
+
+
+def test_read_config_of_another_experiment(tmp_path):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Other(RunConfig):
+        width: int = 3
+        height: int = 4
+
+    write_json(tmp_path / "config.json", {"config": deciding_fields(Other())})
+    with pytest.raises(InputError, match="another experiment.* height, width$"):
+        read_config(tmp_path, RunConfig)
+    assert read_config(tmp_path, Other) == Other(out=tmp_path)
+
+
+def test_write_json(tmp_path):
+    path = tmp_path / "a.json"
+    for value in ({"a": [1, 0.1, None, True]}, {"b": "c"}):
+        write_json(path, value)
+        assert json.loads(path.read_text()) == value
+        assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}], ids=str)
+def test_write_json_refuses_what_is_not_json(tmp_path, value):
+    path = tmp_path / "a.json"
+    write_json(path, [1])
+    with pytest.raises((ValueError, TypeError)):
+        write_json(path, {"a": 1, "b": value})
+    assert json.loads(path.read_text()) == [1]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_json_shows_no_partial_file(tmp_path):
+    """A reader beside the writer sees old or new contents, never half of them."""
+    path = tmp_path / "a.json"
+    values = [["a" * 100_000], ["b" * 200_000]]
+    write_json(path, values[0])
+    done = threading.Event()
+    seen = []
+
+    def read():
+        while not done.is_set():
+            seen.append(json.loads(path.read_text()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for i in range(50):
+        write_json(path, values[i % 2])
+    done.set()
+    reader.join()
+    assert seen and all(value in values for value in seen)
+
+
+def test_write_json_that_is_stopped_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, [1])
+
+    def fail(*args):
+        assert json.loads(path.read_text()) == [1]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder_module.os, "replace", fail)
+    with pytest.raises(OSError):
+        write_json(path, [2])
+    assert json.loads(path.read_text()) == [1]
+
+
+# Differences
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ({}, {}, []),
+        ({"a": 1, "b": {"c": [1, 2]}}, {"b": {"c": [1, 2]}, "a": 1}, []),
+        ({"a": 1}, {"a": 2}, ["a: 1, now 2"]),
+        ({"b": 1}, {"a": 1}, ["a: absent, now 1", "b: 1, now absent"]),
+        (
+            {"a": {"b": {"c": 1, "d": 0}}},
+            {"a": {"b": {"c": 2, "d": 0}}},
+            ["a.b.c: 1, now 2"],
+        ),
+        ({"a": {"b": 1}}, {"a": 3}, ["a: {'b': 1}, now 3"]),
+        ({"a": None}, {"a": {"b": 1}}, ["a: None, now {'b': 1}"]),
+        ({"a": [1, 2]}, {"a": [1, 3]}, ["a: [1, 2], now [1, 3]"]),
+    ],
+    ids=["empty", "equal", "value", "keys", "nested", "to_value", "to_map", "list"],
+)
+def test_differing_fields(old, new, lines):
+    assert differing_fields(old, new) == lines

@@ -1,0 +1,357 @@
+"""The runner: the same bits however a run is cut up, and plain words when it stops."""
+
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toy_experiment
+from toy_experiment import Config, examples, make_experiment
+
+from jaxdl.errors import InputError, RunError
+from jaxdl.train import run as run_module
+from jaxdl.train.checkpoint import Checkpoints, state_sha256
+from jaxdl.train.run import load_run, run
+
+DATA = examples()
+
+
+def lines_of(folder, clock=False):
+    """The lines of metrics.jsonl, by default without what a clock decides."""
+    text = (folder / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    return lines if clock else [{**line, "clock": None} for line in lines]
+
+
+def stop_at(step, experiment, number=signal.SIGTERM):
+    """The experiment, sending its process a signal in the evaluation after `step`."""
+
+    sent = []
+
+    def evaluate(state, data, key, final):
+        if state.count == step and not sent:
+            sent.append(number)
+            os.kill(os.getpid(), number)
+        return experiment.evaluate(state, data, key, final)
+
+    return experiment._replace(evaluate=evaluate)
+
+
+@pytest.fixture(scope="module", params=["sequential", "vmap"])
+def untouched(request, tmp_path_factory):
+    """A run of two seeds that nothing disturbed, and its configuration's fields."""
+    fields = {"seeds": 2, "executor": request.param, "eval_every": 20, "log_every": 7}
+    cfg = Config(**fields, out=tmp_path_factory.mktemp("untouched") / "run")
+    return run("toy", make_experiment(cfg), DATA, cfg), fields
+
+
+def test_what_a_run_leaves_behind(untouched):
+    record, fields = untouched
+    folder = record.folder
+    assert record.exit_code == 0 and len(record.states) == 2
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"config.json", "metrics.jsonl", "checkpoints", "result.json"}
+    assert any(name.startswith("events.out.tfevents.") for name in names)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["executor"] == fields["executor"]
+    assert "out" not in config["config"] and "eval_every" not in config["config"]
+    result = json.loads((folder / "result.json").read_text())
+    assert result == record.result
+    assert result["seeds"] == [0, 1] and result["steps"] == 60
+    error = result["metrics"]["error"]
+    assert error["per_seed"] == [
+        float(jnp.mean((DATA.train["x"] @ s.weights - DATA.train["y"]) ** 2))
+        for s in record.states
+    ]
+    assert error["mean"] == pytest.approx(np.mean(error["per_seed"]))
+    assert error["ci95"][0] < error["mean"] < error["ci95"][1]
+    assert "final_error" in result["metrics"]
+    assert str(folder) not in json.dumps(result)
+    for field in ("wall_seconds", "steps_per_second", "peak_memory_bytes"):
+        assert result[field] > 0
+    assert len(result["state_sha256"]) == 64
+    assert result["state_sha256_per_seed"] == [state_sha256(s) for s in record.states]
+
+
+def test_each_logged_step_once(untouched):
+    record, _ = untouched
+    steps = [line["step"] for line in lines_of(record.folder)]
+    assert steps == sorted({1, *range(7, 60, 7), 20, 40, 60})
+    assert record.history.train.steps.tolist() == steps
+    assert record.history.evaluations.steps.tolist() == [20, 40, 60]
+    assert record.history.train.values["loss"].shape == (len(steps), 2)
+    weights = record.history.evaluations.values["weights"]
+    assert weights.shape == (3, 2, 2, toy_experiment.SIZE)
+    np.testing.assert_array_equal(weights[-1, 1], record.states[1].weights[:2])
+
+
+def test_evaluation_draws_the_same_each_time(untouched):
+    draws = untouched[0].history.evaluations.values["draw"]
+    assert (draws == draws[0]).all() and draws[0, 0] != draws[0, 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_same_command_goes_on(
+    untouched, tmp_path, capsys, number
+):
+    record, fields = untouched
+    cfg = Config(**fields, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    for step in (20, 40):
+        stopped = run("toy", stop_at(step, experiment, number), DATA, cfg)
+        assert stopped.exit_code == 128 + number and stopped.result is None
+        assert f"saved at step {step}" in capsys.readouterr().out
+    resumed = run("toy", experiment, DATA, cfg)
+    assert resumed.result["state_sha256"] == record.result["state_sha256"]
+    assert resumed.result["metrics"] == record.result["metrics"]
+    assert lines_of(cfg.out) == lines_of(record.folder)
+    np.testing.assert_array_equal(
+        resumed.history.evaluations.values["weights"],
+        record.history.evaluations.values["weights"],
+    )
+
+
+@pytest.mark.parametrize(
+    "intervals",
+    [
+        {"eval_every": 7, "log_every": 1},
+        {"save_every": 1},
+        {"save_every": 13, "block_steps": 5},
+        {"save_seconds": 1e-9, "block_steps": 1},
+    ],
+    ids=lambda intervals: " ".join(intervals),
+)
+def test_intervals_change_no_bit(untouched, tmp_path, intervals):
+    record, fields = untouched
+    cfg = Config(**(fields | intervals), out=tmp_path / "run")
+    other = run("toy", make_experiment(cfg), DATA, cfg)
+    assert other.result["state_sha256"] == record.result["state_sha256"]
+    assert other.result["metrics"] == record.result["metrics"]
+    assert other.result["config_hash"] == record.result["config_hash"]
+
+
+def test_sequential_seeds_equal_single_runs(untouched, tmp_path):
+    record, fields = untouched
+    if fields["executor"] != "sequential":
+        pytest.skip("only the sequential executor promises equal bits")
+    cfg = Config(**(fields | {"seeds": 1, "seed": 1}), out=tmp_path / "run")
+    alone = run("toy", make_experiment(cfg), DATA, cfg)
+    expected = record.result["state_sha256_per_seed"][1:]
+    assert alone.result["state_sha256_per_seed"] == expected
+
+
+def test_a_finished_run_prints_its_result_and_changes_nothing(untouched, capsys):
+    record, fields = untouched
+    before = {p: p.stat().st_mtime_ns for p in record.folder.rglob("*") if p.is_file()}
+    cfg = Config(**fields, out=record.folder)
+    again = run("toy", make_experiment(cfg), DATA, cfg)
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == f"run folder: {record.folder}"
+    assert "final_error" in out and again.result == record.result
+    after = {p: p.stat().st_mtime_ns for p in record.folder.rglob("*") if p.is_file()}
+    assert before == after
+
+
+def test_load_run_gives_back_configuration_and_states(untouched):
+    record, fields = untouched
+    cfg = Config(**fields)
+    config, states = load_run(record.folder, make_experiment(cfg))
+    assert config["seeds"] == 2 and config["learning_rate"] == cfg.learning_rate
+    for left, right in zip(states, record.states, strict=True):
+        assert state_sha256(left) == state_sha256(right)
+
+
+def test_load_run_refuses_what_is_not_finished(tmp_path):
+    cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    with pytest.raises(InputError, match="holds no run"):
+        load_run(cfg.out, experiment)
+    run("toy", stop_at(10, experiment), DATA, cfg)
+    with pytest.raises(InputError, match="unfinished"):
+        load_run(cfg.out, experiment)
+
+
+def test_compiles_once_per_block_length(tmp_path):
+    traces = []
+    cfg = Config(steps=47, seeds=3, eval_every=23, block_steps=20)
+    plain = make_experiment(cfg)
+
+    def step(state, batch):
+        traces.append(None)
+        return plain.step(state, batch)
+
+    experiment = plain._replace(step=step)
+    for i in range(2):  # the second time nothing new is compiled
+        folder = tmp_path / f"run{i}"
+        cfg = Config(steps=47, seeds=3, eval_every=23, block_steps=20, out=folder)
+        run("toy", stop_at(23, experiment), DATA, cfg)
+        run("toy", experiment, DATA, cfg)
+        # Blocks of 20, 2 and 1; besides, each `run` traces a step to check it, and the
+        # first to choose the executor.
+        compiled = len(traces) - (i + 1) * 2
+        assert compiled <= 3 + 1 * (i + 1)
+
+
+def test_steps_zero_evaluates_only(tmp_path):
+    cfg = Config(steps=0, out=tmp_path / "run")
+    record = run("toy", make_experiment(cfg), DATA, cfg)
+    assert [line["step"] for line in lines_of(cfg.out)] == [0]
+    assert record.states[0].count == 0 and "final_error" in record.result["metrics"]
+    assert record.result["metrics"]["error"]["ci95"] is None
+
+
+# What a mutant runner would forget, the comparison of bits must see.
+
+
+@pytest.mark.parametrize("forgotten", ["opt_state", "key", "weights", "count"])
+def test_a_runner_that_forgets_part_of_the_state_is_caught(
+    untouched, tmp_path, monkeypatch, forgotten
+):
+    record, fields = untouched
+    cfg = Config(**fields, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", stop_at(20, experiment), DATA, cfg)
+    restore = Checkpoints.restore
+
+    def forgetful(self, like):
+        found = restore(self, like)
+        fresh = jax.tree.map(
+            lambda leaf: (
+                jax.random.key(0)
+                if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+                else jnp.zeros(leaf.shape, leaf.dtype)
+            ),
+            like,
+        )
+        if isinstance(like, list):
+            states = [
+                state._replace(**{forgotten: getattr(new, forgotten)})
+                for state, new in zip(found.state, fresh, strict=True)
+            ]
+        else:
+            blank = getattr(fresh, forgotten)
+            if forgotten == "key":
+                blank = jax.random.split(jax.random.key(0), 2)
+            states = found.state._replace(**{forgotten: blank})
+        return found._replace(state=states)
+
+    monkeypatch.setattr(Checkpoints, "restore", forgetful)
+    resumed = run("toy", experiment, DATA, cfg)
+    assert resumed.result["state_sha256"] != record.result["state_sha256"]
+
+
+def test_a_damaged_checkpoint_costs_no_bit(untouched, tmp_path, capsys):
+    record, fields = untouched
+    cfg = Config(**fields, save_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", stop_at(40, experiment), DATA, cfg)
+    for damaged in ([40], [30, 40]):
+        for step in damaged:
+            folder = cfg.out / f"checkpoints/{step}/state"
+            data = max(folder.rglob("d/*"), key=lambda path: path.stat().st_size)
+            contents = bytearray(data.read_bytes())
+            contents[len(contents) // 2] ^= 4
+            data.write_bytes(contents)
+        capsys.readouterr()
+        run("toy", stop_at(40, experiment), DATA, cfg)
+        out, err = capsys.readouterr()
+        assert all(f"checkpoints/{step} is damaged" in err for step in damaged)
+        assert f"checkpoint of step {damaged[0] - 10}" in out
+    resumed = run("toy", experiment, DATA, cfg)
+    assert resumed.result["state_sha256"] == record.result["state_sha256"]
+    assert lines_of(cfg.out) == lines_of(record.folder)
+
+
+def test_no_good_checkpoint_left_is_an_error_not_a_new_start(tmp_path, capsys):
+    cfg = Config(steps=30, eval_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", stop_at(20, experiment), DATA, cfg)
+    (cfg.out / "checkpoints/20/state/_METADATA").write_text("{}")
+    before = lines_of(cfg.out)
+    with pytest.raises(RunError, match="no good checkpoint"):
+        run("toy", experiment, DATA, cfg)
+    assert lines_of(cfg.out) == before and RunError.exit_code == 3
+
+
+@pytest.mark.parametrize("save_every", [None, 5])
+def test_a_non_finite_metric_stops_the_run(tmp_path, save_every):
+    cfg = Config(steps=60, seeds=2, seed=4, save_every=save_every, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+
+    def step(state, batch):
+        state, metrics = experiment.step(state, batch)
+        poison = jnp.where(state.count == 33, jnp.nan, 0.0)
+        return state, {"loss": metrics["loss"] + poison, "fine": metrics["loss"]}
+
+    with pytest.raises(RunError, match="loss is nan at step 33 of seed 4") as caught:
+        run("toy", experiment._replace(step=step), DATA, cfg)
+    kept = "step 30 is kept" if save_every else "none was saved"
+    assert kept in str(caught.value)
+    assert lines_of(cfg.out)[-1]["step"] < 33
+
+
+def test_a_non_finite_state_is_never_saved(tmp_path):
+    cfg = Config(steps=40, save_every=10, eval_every=40, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+
+    def step(state, batch):
+        state, _ = experiment.step(state, batch)
+        poison = jnp.where(state.count == 20, jnp.inf, 0.0)
+        return state._replace(weights=state.weights + poison), {"fine": state.count}
+
+    with pytest.raises(RunError, match="weights after step 20.*step 10 is kept"):
+        run("toy", experiment._replace(step=step), DATA, cfg)
+
+
+@pytest.mark.parametrize("what", ["log", "checkpoint"])
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch, what):
+    cfg = Config(steps=40, save_every=10, eval_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    def evaluate(state, data, key, final):
+        if state.count == 30:
+            place = (
+                (run_module.RunLog, "write")
+                if what == "log"
+                else (Checkpoints, "_write")
+            )
+            monkeypatch.setattr(*place, full)
+        return experiment.evaluate(state, data, key, final)
+
+    with pytest.raises(RunError, match="full.*same command again"):
+        run("toy", experiment._replace(evaluate=evaluate), DATA, cfg)
+    monkeypatch.undo()
+    assert Checkpoints(cfg.out / "checkpoints", print).newest() == 20
+    assert run("toy", experiment, DATA, cfg).exit_code == 0
+
+
+def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path):
+    cfg = Config(batch_size=65, out=tmp_path / "run")
+    with pytest.raises(InputError, match="batch_size is 65: expected at most 64"):
+        run("toy", make_experiment(cfg), DATA, cfg)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_data_is_another_run(tmp_path):
+    cfg = Config(steps=5, out=tmp_path / "run")
+    run("toy", make_experiment(cfg), DATA, cfg)
+    other = toy_experiment.Examples(DATA.train, checksum="1" * 64)
+    with pytest.raises(InputError, match="checksum"):
+        run("toy", make_experiment(cfg), other, cfg)
+
+
+def test_auto_is_written_down_and_kept(tmp_path, monkeypatch):
+    cfg = Config(steps=20, seeds=2, eval_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    monkeypatch.setattr(run_module, "choose_executor", lambda *args: "vmap")
+    run("toy", stop_at(10, experiment), DATA, cfg)
+    monkeypatch.setattr(run_module, "choose_executor", lambda *args: "sequential")
+    resumed = run("toy", experiment, DATA, cfg)
+    assert json.loads((cfg.out / "config.json").read_text())["executor"] == "vmap"
+    assert resumed.result["executor"] == "vmap"
