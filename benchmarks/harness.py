@@ -4,18 +4,36 @@ import dataclasses
 import importlib.metadata
 import importlib.util
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from jaxdl.data.load import IMAGE_SHAPES, Split
 from jaxdl.train import provenance
+from jaxdl.train.config import fill_defaults
+from jaxdl.train.run import Experiment
+from jaxdl.train.seeds import ExecutorName, make_executor, seed_keys
 
 ROOT = Path(__file__).resolve().parents[1]
+GAN_BATCH_SIZE = 64
+GAN_FLAGS = {
+    "digits": {"data": "digits"},
+    "mlp": {
+        "data": "mnist",
+        "networks": "mlp",
+        "optimizer": "adam",
+        "learning_rate": 2e-4,
+        "momentum": 0.5,
+    },
+    "paper": {"data": "mnist"},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,8 +62,8 @@ def time_in_turns(
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """Seconds per step of several ways to do one thing, measured in turns.
 
-    Each side is called until a call of unchanged length has lasted `seconds`, which
-    compiles and warms it up outside the measurement. The sides then take turns, every
+    Each side is called first until a call lasts about `seconds`, which compiles it and
+    warms it up outside the measurement. The sides then take turns, every
     other round in reverse order, so that a slow spell of the machine meets all of them.
 
     Args:
@@ -60,7 +78,7 @@ def time_in_turns(
     lengths = {name: _length(side, seconds) for name, side in sides.items()}
     found = {name: [] for name in sides}
     for i in range(repeats):
-        for name in sorted(sides, reverse=bool(i % 2)):
+        for name in list(sides)[:: -1 if i % 2 else 1]:
             found[name].append(_seconds(sides[name], lengths[name]) / lengths[name])
     return {name: np.array(times) for name, times in found.items()}, lengths
 
@@ -72,27 +90,78 @@ def _seconds(side: Callable[[int], Any], steps: int) -> float:
 
 
 def _length(side: Callable[[int], Any], seconds: float) -> int:
-    """How many steps last about `seconds`: 1, 2 or 5 times a power of ten."""
-    length, ladder = 1, (2.0, 2.5, 2.0)
-    for i in range(30):
+    """How many steps last about `seconds`."""
+    length = 1
+    while True:
         _seconds(side, length)  # compiles this length
-        if _seconds(side, length) >= seconds:
-            break
-        length = round(length * ladder[i % 3])
-    return length
+        elapsed = _seconds(side, length)
+        if elapsed >= 0.8 * seconds:
+            return length
+        length = math.ceil(length * min(100.0, 1.1 * seconds / elapsed))
 
 
-def compare(case: str, ours: np.ndarray, peer: str, theirs: np.ndarray, **extras):
-    """The row of one comparison: medians, their ratio, and the timings' quartiles."""
-    ours_seconds, peer_seconds = float(np.median(ours)), float(np.median(theirs))
+def training_loop(
+    executor_name: ExecutorName, experiment: Experiment, data: Any, *, seeds: int = 1
+) -> Callable[[int], Any]:
+    """Training as the runner does it, and nothing else: `side(steps)` of each seed.
+
+    One compiled block a call, from where the last one ended: minibatches are drawn and
+    gathered inside, buffers donated, metrics of every step returned.
+    """
+    executor = make_executor(
+        executor_name, experiment.init, experiment.batch, experiment.step
+    )
+    keys = [seed_keys(i) for i in range(seeds)]
+    batch_keys = [key.batch for key in keys]
+    states, step = executor.init([key.init for key in keys], data, None), 0
+
+    def side(steps: int) -> Any:
+        nonlocal states, step
+        states, metrics = executor.advance(states, data, batch_keys, step, steps)
+        step += steps
+        return metrics
+
+    return side
+
+
+class Data(NamedTuple):
+    """What a training step needs of a data set."""
+
+    train: Any
+
+
+def gan_case(name: str) -> tuple[Any, Experiment, Data]:
+    """Configuration, experiment and data of a pair of networks in `GAN_FLAGS`.
+
+    They are those of experiments/gan.py with that recipe. The images have the size and
+    number of the data set's and are noise: the time of a step does not depend on it.
+    """
+    gan, flags = load_script("experiments/gan.py"), GAN_FLAGS[name]
+    given = gan.Config(batch_size=GAN_BATCH_SIZE, **flags)
+    cfg = fill_defaults(given, gan.RECIPES[flags["data"]])
+    shape = {"digits": 1_197, "mnist": 50_000}[cfg.data], *IMAGE_SHAPES[cfg.data]
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    train = Split(jnp.asarray(image), jnp.zeros(len(image), jnp.int32))
+    return cfg, gan.make_experiment(cfg), Data(train)
+
+
+def compare(
+    case: str, ours: np.ndarray, peer: str, peers: np.ndarray, **extras: Any
+) -> dict[str, Any]:
+    """The row of one comparison.
+
+    Medians and their ratio, and of each side's timings the spread: fastest, first
+    quartile, median, third quartile, slowest.
+    """
+    ours_seconds, peer_seconds = float(np.median(ours)), float(np.median(peers))
     return {
         "case": case,
         "ours_seconds": ours_seconds,
         "peer": peer,
         "peer_seconds": peer_seconds,
         "speedup": peer_seconds / ours_seconds,
-        "ours_quartiles": np.quantile(ours, (0.25, 0.75)).tolist(),
-        "peer_quartiles": np.quantile(theirs, (0.25, 0.75)).tolist(),
+        "ours_spread": np.quantile(ours, (0, 0.25, 0.5, 0.75, 1)).tolist(),
+        "peer_spread": np.quantile(peers, (0, 0.25, 0.5, 0.75, 1)).tolist(),
         "repeats": len(ours),
         **extras,
     }
@@ -118,7 +187,7 @@ def report(
         pass  # a benchmark without that peer
     document = {"device": provenance.device_name(), "versions": versions, "rows": rows}
     print(f"{document['device']}; jax {versions['jax']}, ", end="")
-    print(f"torch {versions.get('torch', 'not installed')}; median seconds")
+    print(f"torch {versions.get('torch', 'not installed')}; median seconds a step")
     _print_table(rows, columns)
     if config.json is not None:
         config.json.parent.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,7 @@ from jaxdl.train.config import (
     require_positive,
 )
 from jaxdl.train.folder import read_config
+from jaxdl.train.optimizers import max_column_norm
 from jaxdl.train.run import Experiment, load_run, run
 from jaxdl.train.step import make_gan_init, make_gan_step, make_uniform_batch
 
@@ -51,6 +52,7 @@ GENERATOR_LOSSES = {
     "non_saturating": non_saturating_generator_loss,
     "minimax": minimax_generator_loss,
 }
+OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd}
 DIGITS = {
     "steps": 40_000,
     "batch_size": 64,
@@ -58,20 +60,15 @@ DIGITS = {
     "optimizer": "adam",
     "learning_rate": 2e-4,
     "momentum": 0.5,
+    "max_norm": None,
 }
-PAPER = {
-    "steps": 60_000,
+PAPER = DIGITS | {
+    "steps": 50_000,
     "batch_size": 100,
     "networks": "paper",
-    "optimizer": "sgd",
-    "learning_rate": 0.1,
-    "momentum": 0.5,
+    "max_norm": 1.9365,  # as in the authors' recipe
 }
 RECIPES = {"digits": DIGITS, "mnist": PAPER, "fashion_mnist": PAPER}
-OPTIMIZERS = {
-    "adam": lambda learning_rate, momentum: optax.adam(learning_rate, b1=momentum),
-    "sgd": lambda learning_rate, momentum: optax.sgd(learning_rate, momentum),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,9 +90,11 @@ class Config(RunConfig):
     optimizer: Literal["adam", "sgd"] | None = None
     """Adam, or gradient descent with momentum."""
     learning_rate: float | None = None
-    """Step size of both optimizers."""
+    """First step size of both optimizers; it falls linearly to 0."""
     momentum: float | None = None
     """Momentum of gradient descent, or Adam's beta 1."""
+    max_norm: float | None = None
+    """Bound on the norm of each discriminator unit's incoming weights, if any."""
     parzen_samples: int = 10_000
     """Samples of the Parzen window."""
     source_dir: Path | None = free(None)
@@ -109,8 +108,7 @@ class Config(RunConfig):
         super().__post_init__()
         require_at_least(1, disc_steps=self.disc_steps, sample=self.sample)
         require_at_least(1, parzen_samples=self.parzen_samples)
-        if self.learning_rate is not None:
-            require_positive(learning_rate=self.learning_rate)
+        require_positive(learning_rate=self.learning_rate, max_norm=self.max_norm)
         if self.momentum is not None and not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: expected 0 to below 1")
 
@@ -132,14 +130,18 @@ def make_experiment(cfg: Config) -> Experiment:
         latent_size,
         generator_loss=GENERATOR_LOSSES[cfg.generator_loss],
     )
-    optimizers = (OPTIMIZERS[cfg.optimizer](cfg.learning_rate, cfg.momentum),) * 2
+    schedule = optax.linear_schedule(cfg.learning_rate, 0, max(cfg.steps, 1))
+    gen_optimizer = OPTIMIZERS[cfg.optimizer](schedule, cfg.momentum)
+    disc_optimizer = gen_optimizer
+    if cfg.max_norm is not None:
+        disc_optimizer = optax.chain(gen_optimizer, max_column_norm(cfg.max_norm))
 
     def figures(record):
         return gan_figures(record, sampler, jax.random.key(cfg.seed))
 
     return Experiment(
-        init=make_gan_init(generator, discriminator, *optimizers),
-        step=make_gan_step(gen_loss_fn, disc_loss_fn, *optimizers),
+        init=make_gan_init(generator, discriminator, gen_optimizer, disc_optimizer),
+        step=make_gan_step(gen_loss_fn, disc_loss_fn, gen_optimizer, disc_optimizer),
         evaluate=make_gan_evaluate(discriminator, sampler, cfg.parzen_samples),
         figures=figures,
         batch=make_uniform_batch(cfg.batch_size, num_batches=cfg.disc_steps),
@@ -152,14 +154,16 @@ def train(cfg: Config) -> int:
         return draw(cfg)
     cfg = fill_defaults(cfg, RECIPES[cfg.data])
     data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
-    protocol = parzen_protocol(data, cfg.parzen_samples) | {
-        "published": "gan-mnist-parzen",
-        "networks": cfg.networks,
-        "step_chosen_on": "none, the last one",
+    networks = {"networks": cfg.networks}
+    protocols = {
+        "parzen_log_likelihood": parzen_protocol(data, cfg.parzen_samples)
+        | networks
+        | {"published": "gan-mnist-parzen", "step_chosen_on": "none, the last one"},
+        "value": networks
+        | {"published": "gan-value-minimum", "data": data.name}
+        | {"discriminator": "trained, on validation images"},
     }
-    experiment = make_experiment(cfg)._replace(
-        protocols={"parzen_log_likelihood": protocol}
-    )
+    experiment = make_experiment(cfg)._replace(protocols=protocols)
     return run("gan", experiment, data, cfg).exit_code
 
 

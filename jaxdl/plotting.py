@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxdl.errors import InputError
 from jaxdl.evaluate.gan import nearest_images
 from jaxdl.train.log import History, Series
 
@@ -35,7 +36,7 @@ def _new_figure(width: float, height: float):
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def image_grid(rows: Sequence[np.ndarray], gap: int = 1) -> np.ndarray:
+def image_grid(rows: Sequence[np.ndarray] | np.ndarray, gap: int = 1) -> np.ndarray:
     """Images in rows, on white: [height width] or [height width 3] bytes.
 
     Args:
@@ -51,7 +52,10 @@ def image_grid(rows: Sequence[np.ndarray], gap: int = 1) -> np.ndarray:
 
 
 def figure_of_images(
-    rows: Sequence[np.ndarray], *, title: str, row_labels: Sequence[str] = ()
+    rows: Sequence[np.ndarray] | np.ndarray,
+    *,
+    title: str,
+    row_labels: Sequence[str] = (),
 ) -> Any:
     """A figure of image rows, with a label before each row if given.
 
@@ -62,7 +66,7 @@ def figure_of_images(
     """
     columns, height, width, _ = rows[0].shape
     aspect = len(rows) * (height + 2) / (columns * (width + 2))
-    figure = _new_figure(8, min(8 * aspect + 0.5, 16))
+    figure = _new_figure(8.0, min(8 * aspect + 0.5, 16.0))
     axes = figure.subplots()
     axes.imshow(
         image_grid(rows), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
@@ -80,7 +84,10 @@ def save_images(images: np.ndarray, folder: Path, name: str) -> Path:
     """Save images [n height width channels] as `name.npy` and a square `name.png`."""
     from PIL import Image
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror})") from None
     np.save(folder / f"{name}.npy", images)
     columns = math.ceil(math.sqrt(len(images)))
     blank = np.full_like(images[:1], 255)
@@ -96,7 +103,7 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
     """Mean over `window` neighbours along axis 0, fewer at the ends."""
     sums = np.cumsum(np.concatenate([np.zeros_like(values[:1]), values]), axis=0)
     index = np.arange(len(values))
-    low = np.maximum(index - window // 2, 0)
+    low = np.maximum(index - (window - 1) // 2, 0)
     high = np.minimum(index + window // 2 + 1, len(values))
     counts = (high - low).reshape(-1, *[1] * (values.ndim - 1))
     return (sums[high] - sums[low]) / counts
@@ -109,13 +116,15 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
     them; the axis says so.
     """
     rows = -(-len(panels) // columns)
-    figure = _new_figure(4 * columns, 3 * rows)
+    figure = _new_figure(4.0 * columns, 3.0 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.remove()
     for axes, panel in zip(grid, panels, strict=False):
         xlabel = "step"
         for i, (label, (series, name)) in enumerate(panel.curves.items()):
+            if name not in series.values:  # a run of 0 steps trained nothing
+                continue
             values = series.values[name]
             if len(values) > 200:
                 window = len(values) // 50

@@ -174,30 +174,33 @@ def test_second_call_prints_the_result_again(finished, capsys, monkeypatch):
     assert finished.result["state_sha256"][:16] in out
 
 
-def test_intervals_do_not_change_the_bits(finished, tmp_path):
-    """Another block length, other evaluations, a checkpoint midway: the same end."""
-    if finished.name != "gan":
-        pytest.skip("the flags are the GAN's")
-    argv = "--steps 20 --parzen-samples 50 --eval-every 7 --save-every 9 --log-every 3"
-    assert finished.main([*argv.split(), "--out", str(tmp_path / "run")]) == 0
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert result["state_sha256"] == finished.result["state_sha256"]
-    assert result["metrics"] == finished.result["metrics"]
-    assert result["config_hash"] == finished.result["config_hash"]
+@pytest.fixture(scope="module")
+def untrained(finished):
+    """The folder of a run of 0 steps that set a copy of the finished run aside."""
+    folder = finished.home / "copies" / "run"
+    shutil.copytree(finished.folder, folder)
+    argv = [*TOY[finished.name], "--steps", "0", "--out", str(folder), "--overwrite"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert finished.main(argv) == 0
+    yield folder
+    shutil.rmtree(folder.parent)
 
 
-def test_no_steps_evaluates_the_initial_state(finished, tmp_path):
-    folder = tmp_path / "run"
-    argv = [*TOY[finished.name], "--steps", "0", "--out", str(folder)]
-    assert finished.main(argv) == 0
-    result = read_result(folder / "result.json")
+def test_no_steps_evaluates_the_initial_state(finished, untrained):
+    result = read_result(untrained / "result.json")
     assert result["steps"] == 0
     assert result["metrics"].keys() == finished.result["metrics"].keys()
     assert result["state_sha256"] != finished.result["state_sha256"]
-    assert any((folder / "figures").glob("*.png"))
-    before = contents(folder)
+    assert any((untrained / "figures").glob("*.png"))
+    before = contents(untrained)
+    argv = [*TOY[finished.name], "--steps", "0", "--out", str(untrained)]
     assert finished.main(argv) == 0
-    assert contents(folder) == before
+    assert contents(untrained) == before
+
+
+def test_overwrite_sets_the_old_run_aside(finished, untrained):
+    (aside,) = (path for path in untrained.parent.iterdir() if path != untrained)
+    assert contents(aside) == contents(finished.folder)
 
 
 # The GAN's flags
@@ -206,7 +209,10 @@ def test_no_steps_evaluates_the_initial_state(finished, tmp_path):
 def test_seeds_one_after_the_other(gan_run, finished):
     if finished.name != "gan":
         pytest.skip("compared with the GAN's run")
-    result, folder = gan_run("--seeds", "2", "--executor", "sequential")
+    # What cannot change the bits is changed too: when it evaluates, saves, logs.
+    flags = "--seeds 2 --executor sequential --eval-every 15 --save-every 5"
+    flags += " --block-steps 5 --log-every 3"
+    result, folder = gan_run(*flags.split())
     assert result["executor"] == "sequential" and result["seeds"] == [0, 1]
     # The first is bit-equal to that seed alone; the second is another run.
     assert result[SEED_STATES][0] == finished.result[SEED_STATES][0]
@@ -267,20 +273,14 @@ def test_sample(gan, gan_copy, capsys):
     assert not np.array_equal(images, other)
 
 
-def test_samples_are_the_trained_generators(
-    gan, gan_copy, tmp_path, monkeypatch, capsys
-):
+def test_samples_are_the_trained_generators(gan, gan_copy, untrained, capsys):
     """Those of a run without steps are others, by the same key."""
-    monkeypatch.chdir(gan_copy.parent)
-    untrained = tmp_path / "untrained"
-    argv = [*TOY["gan"], "--steps", "0", "--out", str(untrained)]
-    assert gan(argv) == 0
-    capsys.readouterr()
     found = []
-    for folder in ("run", str(untrained)):
-        assert gan(["--sample", "3", "--out", folder]) == 0
-        found.append(np.load(Path(capsys.readouterr().out.strip()).with_suffix(".npy")))
-    assert np.abs(found[0].astype(int) - found[1].astype(int)).max() > 0
+    for folder in (gan_copy, untrained):
+        assert gan(["--sample", "3", "--out", str(folder)]) == 0
+        path = Path(capsys.readouterr().out.strip())
+        found.append(np.load(path.with_suffix(".npy")).astype(int))
+    assert np.abs(found[0] - found[1]).max() > 0
 
 
 # Bad input
@@ -379,16 +379,6 @@ def test_a_run_of_another_configuration(gan, gan_copy, capsys):
     said = refused(gan, argv, gan_copy.parent, capsys)
     assert "config.learning_rate: 0.0002, now 0.5" in said and "--overwrite" in said
     assert "batch_size" not in said  # that one agrees
-
-
-def test_overwrite_sets_aside(gan, gan_copy, capsys):
-    before = contents(gan_copy)
-    argv = [*TOY["gan"], "--steps", "10", "--out", str(gan_copy), "--overwrite"]
-    assert gan(argv) == 0
-    assert json.loads((gan_copy / "result.json").read_text())["steps"] == 10
-    (aside,) = (path for path in gan_copy.parent.iterdir() if path != gan_copy)
-    assert str(aside) in capsys.readouterr().out
-    assert contents(aside) == before
 
 
 def test_a_locked_folder(gan, gan_copy, capsys):

@@ -147,7 +147,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None]):
-        self.folder = folder
+        self.folder = folder.absolute()  # Orbax refuses relative ones
         self._warn = warn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future | None = None

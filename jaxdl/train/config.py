@@ -23,14 +23,14 @@ def free(default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"decides_bits": False})
 
 
-def require_positive(**values: float) -> None:
-    """Refuse a number that is not finite and above zero.
+def require_positive(**values: float | None) -> None:
+    """Refuse a number that is not finite and above zero; None goes free.
 
     Raises:
       InputError: naming the first field at fault.
     """
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
+        if value is not None and not (math.isfinite(value) and value > 0):
             raise InputError(
                 f"{name} is {value}: expected a finite number above 0, such as 0.001"
             )

@@ -30,13 +30,18 @@ def read_json(path: Path) -> Any:
       InputError: if it is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(
             f"{path.parent} holds no run ({path.name} is missing): name a run's folder"
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON ({error}): mend or remove it") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object: mend or remove it")
+    return value
 
 
 def read_config(folder: Path, config_class: type[ConfigT]) -> ConfigT:
@@ -45,7 +50,9 @@ def read_config(folder: Path, config_class: type[ConfigT]) -> ConfigT:
     Raises:
       InputError: if there is no run, or it is not one of this experiment.
     """
-    fields = read_json(folder / "config.json")["config"]
+    fields = read_json(folder / "config.json").get("config")
+    if not isinstance(fields, dict):
+        raise InputError(f"{folder / 'config.json'} lacks the field 'config'")
     known = {field.name for field in dataclasses.fields(config_class)}
     if not fields.keys() <= known:
         raise InputError(
@@ -86,8 +93,9 @@ def open_folder(
     """
     import filelock
 
-    found = _inspect(folder, identity, overwrite)
+    folder = folder.absolute()  # "." has no name, and may itself be set aside
     try:
+        found = _inspect(folder, identity, overwrite)
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / LOCK, timeout=0)
         lock.acquire()

@@ -111,6 +111,7 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
     _check_step(experiment, batch_fn, data, keys[0])
     folder = run_folder(name, data.name, config)
     print(f"run folder: {folder}", flush=True)
+    folder = folder.absolute()  # Orbax refuses relative ones; "." may be set aside
     identity = {
         "experiment": name,
         "config": json.loads(json.dumps(deciding_fields(config))),
@@ -152,7 +153,7 @@ def load_run(
       InputError: if there is no run, or it is not finished.
       RunError: if no good checkpoint is left.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     written = read_json(folder / "config.json")
     if not (folder / "result.json").exists():
         raise InputError(

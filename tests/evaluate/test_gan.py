@@ -68,6 +68,12 @@ def data():
     return Images(split(9, 0), split(7, 1), split(5, 2), name="toy", checksum="c0ffee")
 
 
+@pytest.fixture(scope="module")
+def evaluate():
+    """An evaluation of 40 samples, compiled once for data of one size."""
+    return make_gan_evaluate(DISCRIMINATOR, make_sampler(GENERATOR, LATENT, SHAPE), 40)
+
+
 # Drawing
 
 
@@ -133,7 +139,7 @@ def test_interpolation_keeps_the_variance(sampler):
 
 def test_interpolation_ends_are_the_generators_images():
     gan = small_gan(6)
-    params = gan.generator.init(jax.random.key(0))
+    params = jax.jit(gan.generator.init)(jax.random.key(0))
     seen = []
 
     def apply(params, z):
@@ -185,13 +191,8 @@ def expected_values(data, samples, final, num_selection):
     return values
 
 
-@pytest.mark.parametrize("num_selection", [3, 1000], ids=["first_3", "all"])
-@pytest.mark.parametrize("final", [False, True], ids=["between", "final"])
-def test_evaluate_equals_numpy(data, monkeypatch, final, num_selection):
-    monkeypatch.setattr(gan_module, "SELECTION_IMAGES", num_selection)
+def check_values(found, data, final, num_selection):
     sampler = make_sampler(GENERATOR, LATENT, SHAPE)
-    evaluate = make_gan_evaluate(DISCRIMINATOR, sampler, num_samples=40)
-    found = evaluate(STATE, data, KEY, final)
     samples = np.asarray(sampler.pixels(STATE.gen_params, KEY, 40))
     expected = expected_values(data, samples, final, num_selection)
     assert found.keys() == expected.keys() | {"samples"}
@@ -202,7 +203,19 @@ def test_evaluate_equals_numpy(data, monkeypatch, final, num_selection):
     np.testing.assert_array_equal(found["samples"], strip)
 
 
-def test_the_three_images_matter(data, monkeypatch):
+@pytest.mark.parametrize("final", [False, True], ids=["between", "final"])
+def test_evaluate_equals_numpy(data, evaluate, final):
+    check_values(evaluate(STATE, data, KEY, final), data, final, 1000)
+
+
+def test_sigma_is_chosen_on_the_first_images(data, monkeypatch):
+    monkeypatch.setattr(gan_module, "SELECTION_IMAGES", 3)
+    sampler = make_sampler(GENERATOR, LATENT, SHAPE)
+    few = make_gan_evaluate(DISCRIMINATOR, sampler, 40)
+    check_values(few(STATE, data, KEY, True), data, True, 3)
+
+
+def test_the_three_images_matter(data):
     """The oracle above can tell which images chose sigma and the validation score."""
     sampler = make_sampler(GENERATOR, LATENT, SHAPE)
     samples = sampler.pixels(STATE.gen_params, KEY, 40)
@@ -214,11 +227,7 @@ def test_sigmas_are_those_of_the_papers_script():
     np.testing.assert_allclose(SIGMAS, [10 ** (-1 + i / 9) for i in range(10)])
 
 
-def test_the_test_split_is_touched_by_the_final_evaluation_only(data):
-    evaluate = make_gan_evaluate(
-        DISCRIMINATOR, make_sampler(GENERATOR, LATENT, SHAPE), num_samples=40
-    )
-
+def test_the_test_split_is_touched_by_the_final_evaluation_only(data, evaluate):
     class Untouchable:
         def __getattr__(self, name):
             raise AssertionError("the test split was touched")
@@ -237,10 +246,7 @@ def test_the_test_split_is_touched_by_the_final_evaluation_only(data):
         evaluate(STATE, hidden, KEY, True)
 
 
-def test_the_final_choice_of_sigma_ignores_the_test_split(data):
-    evaluate = make_gan_evaluate(
-        DISCRIMINATOR, make_sampler(GENERATOR, LATENT, SHAPE), num_samples=40
-    )
+def test_the_final_choice_of_sigma_ignores_the_test_split(data, evaluate):
     other = Images(data.train, data.validation, split(5, 99), "b", "c")
     first, second = (evaluate(STATE, each, KEY, True) for each in (data, other))
     assert float(first["parzen_sigma"]) == float(second["parzen_sigma"])

@@ -158,6 +158,15 @@ def test_overwrite_sets_the_old_run_aside(run_folder, damage, capsys):
     assert contents(run_folder) == {"config.json": b"new"}
 
 
+def test_overwrite_of_the_working_directory(run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder)
+    before = contents(run_folder)
+    with open_folder(Path("."), IDENTITY, True) as found:
+        assert found is None and contents(run_folder) == {}
+    (aside,) = (p for p in run_folder.parent.iterdir() if p != run_folder)
+    assert contents(aside) == before
+
+
 def test_overwrite_twice_within_a_second(run_folder, monkeypatch):
     monkeypatch.setattr(folder_module.time, "strftime", lambda form: "20260101-000000")
     before = contents(run_folder)
@@ -359,7 +368,9 @@ def test_write_json_shows_no_partial_file(tmp_path):
     seen = []
 
     def read():
-        while not done.is_set():
+        last = False
+        while not last:
+            last = done.is_set()  # so that there is a reading whatever the timing
             seen.append(json.loads(path.read_text()))
 
     reader = threading.Thread(target=read)
@@ -368,7 +379,8 @@ def test_write_json_shows_no_partial_file(tmp_path):
         write_json(path, values[i % 2])
     done.set()
     reader.join()
-    assert seen and all(value in values for value in seen)
+    assert seen[-1] == values[1]  # the reader lived to see the last
+    assert all(value in values for value in seen)
 
 
 def test_write_json_that_is_stopped_keeps_the_old_file(tmp_path, monkeypatch):
