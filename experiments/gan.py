@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxdl.cli import start
@@ -28,7 +29,7 @@ from jaxdl.evaluate.gan import (
     make_sampler,
     parzen_protocol,
 )
-from jaxdl.models.gan import GAN, mlp_gan, paper_gan, small_gan
+from jaxdl.models.gan import GAN, mlp_gan, paper_gan, small_gan, with_mean_image
 from jaxdl.objectives.adversarial import make_gan_losses
 from jaxdl.ops.adversarial import (
     minimax_generator_loss,
@@ -136,11 +137,20 @@ def make_experiment(cfg: Config) -> Experiment:
     if cfg.max_norm is not None:
         disc_optimizer = optax.chain(gen_optimizer, max_column_norm(cfg.max_norm))
 
+    plain_init = make_gan_init(generator, discriminator, gen_optimizer, disc_optimizer)
+
+    def init(key, data, previous):
+        state = plain_init(key, data, previous)
+        if data is None:  # `load_run` asks for the form of a state only
+            return state
+        means = jnp.mean(data.train.image.reshape(len(data.train.image), -1) / 255, 0)
+        return state._replace(gen_params=with_mean_image(state.gen_params, means))
+
     def figures(record):
         return gan_figures(record, sampler, jax.random.key(cfg.seed))
 
     return Experiment(
-        init=make_gan_init(generator, discriminator, gen_optimizer, disc_optimizer),
+        init=init,
         step=make_gan_step(gen_loss_fn, disc_loss_fn, gen_optimizer, disc_optimizer),
         evaluate=make_gan_evaluate(discriminator, sampler, cfg.parzen_samples),
         figures=figures,

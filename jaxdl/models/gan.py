@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.nn.linen import from_linen
-from jaxdl.types import Model
+from jaxdl.types import Model, Params
 
 
 class GAN(NamedTuple):
@@ -69,33 +69,39 @@ def uniform(bound: float) -> nn.initializers.Initializer:
     return init
 
 
-def paper_gan(
-    pixels: int, *, pixel_means: Float[Array, " pixels"] | None = None
-) -> GAN:
+def with_mean_image(gen_params: Params, means: Float[Array, " pixels"]) -> Params:
+    """Parameters of a generator whose first samples have the data's mean.
+
+    Its output biases become logit(mean), so that training does not begin with what any
+    discriminator can tell: that most pixels of the data are black.
+
+    Args:
+      gen_params: of a generator of this file.
+      means: mean training image in [0, 1]; clipped to [1e-7, 1 - 1e-7].
+
+    References:
+      Goodfellow et al., "Generative adversarial nets", 2014, and its code, mnist.yaml.
+    """
+    bias = jax.scipy.special.logit(jnp.clip(means, 1e-7, 1 - 1e-7))
+    return {**gen_params, "out": {**gen_params["out"], "bias": bias}}
+
+
+def paper_gan(pixels: int) -> GAN:
     """The networks of the first GAN paper, as in its authors' MNIST recipe.
 
     Generator: 100 -> 1200 -> 1200 rectified linear -> sigmoid pixels, weights uniform
     in [-0.05, 0.05). Discriminator: two layers of 240 maxout units of 5 pieces, then
     one logit, weights uniform in [-0.005, 0.005). With a key 20 % of its inputs and
     50 % of its hidden units are dropped, and the rest scaled by 1.25 and 2. Biases
-    start at 0.
+    start at 0 (the authors' output biases: `with_mean_image`).
 
     Args:
       pixels: length of a flattened image.
-      pixel_means: mean training image in [0, 1]. The authors start the generator's
-        output biases at its logits (clipped to [1e-7, 1 - 1e-7]), so that the first
-        samples have the data's mean; by default these biases start at 0 too.
 
     References:
       Goodfellow et al., "Generative adversarial nets", 2014, and its code, mnist.yaml.
     """
     latent_size, num_units, num_pieces = 100, 240, 5
-    bias_init = nn.initializers.zeros
-    if pixel_means is not None:
-        means = jnp.clip(pixel_means, 1e-7, 1 - 1e-7)
-
-        def bias_init(key, shape, dtype=jnp.float32):
-            return jax.scipy.special.logit(means).astype(dtype)
 
     class Generator(nn.Module):
         @nn.compact
@@ -104,7 +110,7 @@ def paper_gan(
         ) -> Float[Array, "batch pixels"]:
             hidden = nn.relu(nn.Dense(1200, kernel_init=uniform(0.05))(z))
             hidden = nn.relu(nn.Dense(1200, kernel_init=uniform(0.05))(hidden))
-            out = nn.Dense(pixels, kernel_init=uniform(0.05), bias_init=bias_init)
+            out = nn.Dense(pixels, kernel_init=uniform(0.05), name="out")
             return nn.sigmoid(out(hidden))
 
     class Discriminator(nn.Module):
@@ -116,7 +122,7 @@ def paper_gan(
                 pieces = nn.Dense(num_units * num_pieces, kernel_init=uniform(0.005))
                 hidden = maxout(pieces(hidden), num_units, num_pieces)
                 hidden = nn.Dropout(0.5, deterministic=deterministic)(hidden)
-            return nn.Dense(1, kernel_init=uniform(0.005))(hidden)[:, 0]
+            return nn.Dense(1, kernel_init=uniform(0.005), name="out")(hidden)[:, 0]
 
     return GAN(
         from_linen(Generator(), example=jnp.zeros((1, latent_size))),
@@ -138,26 +144,22 @@ def mlp_gan(pixels: int, *, latent_size: int = 64, hidden_size: int = 256) -> GA
       hidden_size: width of all hidden layers.
     """
 
-    class Net(nn.Module):
-        out_size: int
-
-        @nn.compact
-        def __call__(self, x: Float[Array, "batch in"]) -> Float[Array, "batch out"]:
-            hidden = nn.leaky_relu(nn.Dense(hidden_size)(x), 0.2)
-            hidden = nn.leaky_relu(nn.Dense(hidden_size)(hidden), 0.2)
-            return nn.Dense(self.out_size)(hidden)
+    def hidden_layers(x):
+        for _ in range(2):
+            x = nn.leaky_relu(nn.Dense(hidden_size)(x), 0.2)
+        return x
 
     class Generator(nn.Module):
         @nn.compact
         def __call__(
             self, z: Float[Array, "batch latent"]
         ) -> Float[Array, "batch pixels"]:
-            return nn.sigmoid(Net(pixels)(z))
+            return nn.sigmoid(nn.Dense(pixels, name="out")(hidden_layers(z)))
 
     class Discriminator(nn.Module):
         @nn.compact
         def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, " batch"]:
-            return Net(1)(x)[:, 0]
+            return nn.Dense(1, name="out")(hidden_layers(x))[:, 0]
 
     return GAN(
         from_linen(Generator(), example=jnp.zeros((1, latent_size))),

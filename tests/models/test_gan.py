@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxdl.models.gan import maxout, mlp_gan, paper_gan, small_gan
+from jaxdl.models.gan import maxout, mlp_gan, paper_gan, small_gan, with_mean_image
 
 CONSTRUCTORS = {"paper": paper_gan, "mlp": mlp_gan}
 each_gan = pytest.mark.parametrize("make", CONSTRUCTORS.values(), ids=CONSTRUCTORS)
@@ -76,19 +76,19 @@ def torch_paper_gan(torch, gen, disc, z, x):
     relu = torch.nn.functional.relu
     dense = functools.partial(torch_dense, torch)
     hidden = relu(dense(gen["Dense_1"], relu(dense(gen["Dense_0"], z))))
-    images = torch.sigmoid(dense(gen["Dense_2"], hidden))
+    images = torch.sigmoid(dense(gen["out"], hidden))
     for name in ("Dense_0", "Dense_1"):
         x = dense(disc[name], x).view(-1, 5, 240).max(dim=1).values
-    return images, dense(disc["Dense_2"], x)[:, 0]
+    return images, dense(disc["out"], x)[:, 0]
 
 
 def torch_mlp_gan(torch, gen, disc, z, x):
     def net(params, y):
         for name in ("Dense_0", "Dense_1"):
             y = torch.nn.functional.leaky_relu(torch_dense(torch, params[name], y), 0.2)
-        return torch_dense(torch, params["Dense_2"], y)
+        return torch_dense(torch, params["out"], y)
 
-    return torch.sigmoid(net(gen["Net_0"], z)), net(disc["Net_0"], x)[:, 0]
+    return torch.sigmoid(net(gen, z)), net(disc, x)[:, 0]
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,20 @@ def test_paper_initialisation():
             assert not np.asarray(layer["bias"]).any()
 
 
-def test_paper_generator_can_start_at_the_mean_image():
-    means = jnp.array([0.0, 0.2, 0.5, 1.0])
-    gan = paper_gan(4, pixel_means=means)
-    params = gan.generator.init(jax.random.key(0))
-    bias = params["Dense_2"]["bias"]
+@each_gan
+def test_a_generator_can_start_at_the_mean_image(make):
+    means = jnp.linspace(0, 1, 20)
+    gan, params, _ = initialised(make)
+    started = with_mean_image(params, means)
+    assert jax.tree.structure(started) == jax.tree.structure(params)
+    bias = started["out"]["bias"]
     np.testing.assert_allclose(jax.nn.sigmoid(bias), means, atol=2e-7)
     assert bool(jnp.isfinite(bias).all())
-    assert bool((bias[1:3] == jax.scipy.special.logit(means[1:3])).all())
+    silent = jax.tree.map(jnp.zeros_like, params)
+    image = gan.generator.apply(
+        with_mean_image(silent, means), jnp.ones((2, gan.latent_size))
+    )
+    np.testing.assert_allclose(image, jnp.stack([means, means]), atol=2e-7)
 
 
 def test_paper_dropout_rates_and_scaling():
