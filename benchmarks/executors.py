@@ -22,7 +22,7 @@ from harness import (
     BenchmarkConfig,
     Data,
     compare,
-    gan_case,
+    make_gan,
     report,
     time_in_turns,
     training_loop,
@@ -37,7 +37,7 @@ from jaxdl.train.step import make_uniform_batch
 class Case(NamedTuple):
     """A system to train, and with how many seeds.
 
-    `sizes` are the layers' of a supervised network, or a GAN's name in `GAN_FLAGS`.
+    `sizes` are the layers' of a supervised network, or a GAN's name in `GAN_CASES`.
     """
 
     sizes: tuple[int, ...] | str
@@ -115,7 +115,7 @@ def make_case(case: Case) -> tuple[Experiment, Any]:
     """The experiment of a case and its data."""
     if isinstance(case.sizes, tuple):
         return make_mlp(case.sizes, case.batch_size)
-    return gan_case(case.sizes)[1:]
+    return make_gan(case.sizes)
 
 
 def time_case(name: str, config: Config) -> list[dict]:

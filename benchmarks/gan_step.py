@@ -6,7 +6,8 @@ Claim: batch 64, steps per second of the digits pair are at least 2.5 times thos
 eager PyTorch, of the 784-256-256 pair 2 times, of the paper's networks 1.6 times; the
 runner with all it does costs at most 5 % over the bare scanned loop. Five minutes.
 
-Ours is the experiment of experiments/gan.py as the sequential executor runs it: a
+Ours is the step of experiments/gan.py (Adam, without the recipe's decay and norm bound;
+the paper's networks with the paper's SGD as well) as the sequential executor runs it: a
 scanned block with the bytes on the device, minibatches drawn, gathered and scaled
 inside. The peers are the same networks from the same initial weights, with the images
 as one float tensor in memory and the same gradients: in the discriminator's step the
@@ -28,10 +29,13 @@ import jax
 import numpy as np
 from harness import (
     GAN_BATCH_SIZE,
+    GAN_CASES,
     BenchmarkConfig,
     Data,
+    GanCase,
     compare,
-    gan_case,
+    load_script,
+    make_gan,
     report,
     time_in_turns,
     training_loop,
@@ -39,6 +43,7 @@ from harness import (
 
 from jaxdl.cli import start
 from jaxdl.data.load import load_images
+from jaxdl.train.config import fill_defaults
 from jaxdl.train.run import Experiment, run
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
@@ -52,18 +57,12 @@ except ImportError as error:
         error
     )
 
-CASES = {
-    "digits": "digits pair",
-    "mlp": "784-256-256 pair",
-    "paper": "paper's networks",
-}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(BenchmarkConfig):
     """Training steps of GANs against PyTorch."""
 
-    cases: tuple[Literal[*CASES], ...] = tuple(CASES)
+    cases: tuple[Literal[*GAN_CASES], ...] = tuple(GAN_CASES)
     """Pairs of networks to time."""
     compile: bool = True
     """Also time torch.compile, which needs a C++ compiler and half a minute."""
@@ -83,9 +82,10 @@ class Maxout(nn.Module):
         return self.pieces(x).unflatten(-1, self.shape).amax(1)
 
 
-def torch_networks(name: str, pixels: int) -> tuple[nn.Module, nn.Module, int]:
-    """Generator, discriminator and length of z, as in jaxdl/models/gan.py."""
-    if name == "paper":
+def torch_networks(name: str) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator of a case, as in jaxdl/models/gan.py."""
+    pixels = GAN_CASES[name].image_size ** 2
+    if name.startswith("paper"):
         generator = nn.Sequential(
             *(nn.Linear(100, 1200), nn.ReLU()),
             *(nn.Linear(1200, 1200), nn.ReLU()),
@@ -97,8 +97,8 @@ def torch_networks(name: str, pixels: int) -> tuple[nn.Module, nn.Module, int]:
             *(Maxout(240, 240, 5), nn.Dropout(0.5)),
             *(nn.Linear(240, 1), nn.Flatten(0)),
         )
-        return generator, discriminator, 100
-    latent_size, hidden_size = {"small": (32, 128), "mlp": (64, 256)}[name]
+        return generator, discriminator
+    latent_size, hidden_size = {"digits": (32, 128), "mlp": (64, 256)}[name]
 
     def net(in_size: int, out_size: int) -> list[nn.Module]:
         return [
@@ -108,7 +108,7 @@ def torch_networks(name: str, pixels: int) -> tuple[nn.Module, nn.Module, int]:
         ]
 
     generator = nn.Sequential(*net(latent_size, pixels), nn.Sigmoid())
-    return generator, nn.Sequential(*net(pixels, 1), nn.Flatten(0)), latent_size
+    return generator, nn.Sequential(*net(pixels, 1), nn.Flatten(0))
 
 
 def copy_params(params: Params, module: nn.Module) -> None:
@@ -138,31 +138,35 @@ def torch_losses(generator: nn.Module, discriminator: nn.Module):
     return disc_loss_fn, gen_loss_fn
 
 
-def torch_optimizer(cfg, params, *, fused: bool | None = None):
-    """The optimizer of a configuration; `fused` is PyTorch's faster kernel for it."""
-    if cfg.optimizer == "adam":
-        betas = (cfg.momentum, 0.999)
-        return torch.optim.Adam(params, cfg.learning_rate, betas=betas, fused=fused)
-    return torch.optim.SGD(params, cfg.learning_rate, cfg.momentum, fused=fused)
+def torch_optimizer(case: GanCase, params, *, fused: bool | None = None):
+    """The optimizer of a case; `fused` is PyTorch's faster kernel for it."""
+    rate, momentum = case.learning_rate, case.momentum
+    if case.optimizer == "adam":
+        return torch.optim.Adam(params, rate, betas=(momentum, 0.999), fused=fused)
+    return torch.optim.SGD(params, rate, momentum, fused=fused)
 
 
 def torch_loop(
-    cfg, experiment: Experiment, data: Data, *, fused=None, compiled: bool = False
+    name: str,
+    experiment: Experiment,
+    data: Data,
+    *,
+    fused: bool | None = None,
+    compiled: bool = False,
 ) -> Callable[[int], None]:
     """Training in PyTorch: `side(steps)`."""
-    image = np.array(data.train.image)
+    case, image = GAN_CASES[name], np.array(data.train.image)
     images = torch.from_numpy(image).reshape(len(image), -1).float() / 255
-    generator, discriminator, latent_size = torch_networks(
-        cfg.networks, images.shape[1]
-    )
+    generator, discriminator = torch_networks(name)
     state = experiment.init(seed_keys(0).init, data, None)
     copy_params(state.gen_params, generator)
     copy_params(state.disc_params, discriminator)
     gen_params = list(generator.parameters())
-    gen_optimizer = torch_optimizer(cfg, gen_params, fused=fused)
-    disc_optimizer = torch_optimizer(cfg, discriminator.parameters(), fused=fused)
+    gen_optimizer = torch_optimizer(case, gen_params, fused=fused)
+    disc_optimizer = torch_optimizer(case, discriminator.parameters(), fused=fused)
     disc_loss_fn, gen_loss_fn = torch_losses(generator, discriminator)
     gen_step, disc_step = gen_optimizer.step, disc_optimizer.step
+    z_shape = GAN_BATCH_SIZE, case.gan.latent_size
     if compiled:
         disc_loss_fn, gen_loss_fn = map(torch.compile, (disc_loss_fn, gen_loss_fn))
         gen_step, disc_step = torch.compile(gen_step), torch.compile(disc_step)
@@ -171,10 +175,10 @@ def torch_loop(
         for _ in range(steps):
             real = images[torch.randint(len(images), (GAN_BATCH_SIZE,))]
             disc_optimizer.zero_grad(set_to_none=True)
-            disc_loss_fn(real, torch.randn(GAN_BATCH_SIZE, latent_size)).backward()
+            disc_loss_fn(real, torch.randn(z_shape)).backward()
             disc_step()
             gen_optimizer.zero_grad(set_to_none=True)
-            loss = gen_loss_fn(torch.randn(GAN_BATCH_SIZE, latent_size))
+            loss = gen_loss_fn(torch.randn(z_shape))
             loss.backward(inputs=gen_params)
             gen_step()
 
@@ -183,14 +187,16 @@ def torch_loop(
 
 def time_case(name: str, config: Config) -> list[dict]:
     """The rows of one pair of networks, one for each peer."""
-    cfg, experiment, data = gan_case(name)
+    experiment, data = make_gan(name)
     sides = {
         "ours": training_loop("sequential", experiment, data),
-        "PyTorch eager": torch_loop(cfg, experiment, data),
-        "PyTorch eager, fused optimizer": torch_loop(cfg, experiment, data, fused=True),
+        "PyTorch eager": torch_loop(name, experiment, data),
+        "PyTorch eager, fused optimizer": torch_loop(
+            name, experiment, data, fused=True
+        ),
     }
     if config.compile:
-        sides["torch.compile"] = torch_loop(cfg, experiment, data, compiled=True)
+        sides["torch.compile"] = torch_loop(name, experiment, data, compiled=True)
     times, steps = time_in_turns(sides, repeats=config.repeats, seconds=config.seconds)
     extras = {
         "batch_size": GAN_BATCH_SIZE,
@@ -199,7 +205,7 @@ def time_case(name: str, config: Config) -> list[dict]:
     }
     return [
         compare(
-            CASES[name],
+            GAN_CASES[name].title,
             times["ours"],
             peer,
             times[peer],
@@ -218,8 +224,9 @@ def time_runner(seconds: float) -> dict:
     Compilation and evaluations are left out on both sides, checkpoints, logs, progress
     and TensorBoard are in. The bare loop runs half before and half after the runner.
     """
-    cfg, experiment, _ = gan_case("digits")
-    data = load_images("digits")
+    gan, data = load_script("experiments/gan.py"), load_images("digits")
+    cfg = fill_defaults(gan.Config(), gan.RECIPES["digits"])
+    experiment = gan.make_experiment(cfg)
     bare, tenth, times = training_loop("sequential", experiment, data), 200, []
     jax.block_until_ready(bare(tenth))
     begin = time.perf_counter()

@@ -14,26 +14,39 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from jaxdl.data.load import IMAGE_SHAPES, Split
+from jaxdl.data.load import Split, load_images
+from jaxdl.models.gan import GAN, mlp_gan, paper_gan, small_gan
+from jaxdl.objectives.adversarial import make_gan_losses
 from jaxdl.train import provenance
-from jaxdl.train.config import fill_defaults
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import ExecutorName, make_executor, seed_keys
+from jaxdl.train.step import make_gan_init, make_gan_step, make_uniform_batch
 
 ROOT = Path(__file__).resolve().parents[1]
 GAN_BATCH_SIZE = 64
-GAN_FLAGS = {
-    "digits": {"data": "digits"},
-    "mlp": {
-        "data": "mnist",
-        "networks": "mlp",
-        "optimizer": "adam",
-        "learning_rate": 2e-4,
-        "momentum": 0.5,
-    },
-    "paper": {"data": "mnist"},
+
+
+class GanCase(NamedTuple):
+    """A pair of networks for images of a size, and how it is trained."""
+
+    title: str
+    gan: GAN
+    image_size: int
+    optimizer: str
+    learning_rate: float
+    momentum: float
+
+
+ADAM = "adam", 2e-4, 0.5  # the recipe of experiments/gan.py
+GAN_CASES = {
+    "digits": GanCase("digits pair", small_gan(64), 8, *ADAM),
+    "mlp": GanCase("784-256-256 pair", mlp_gan(784), 28, *ADAM),
+    "paper": GanCase("paper's networks", paper_gan(784), 28, *ADAM),
+    "paper-sgd": GanCase("paper's networks, SGD", paper_gan(784), 28, "sgd", 0.1, 0.5),
 }
+OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,19 +143,29 @@ class Data(NamedTuple):
     train: Any
 
 
-def gan_case(name: str) -> tuple[Any, Experiment, Data]:
-    """Configuration, experiment and data of a pair of networks in `GAN_FLAGS`.
+def make_gan(name: str) -> tuple[Experiment, Data]:
+    """A case of `GAN_CASES` as the runner takes it, and images to train on.
 
-    They are those of experiments/gan.py with that recipe. The images have the size and
-    number of the data set's and are noise: the time of a step does not depend on it.
+    The images are scikit-learn's digits; for 28x28 networks they are enlarged, and
+    repeated until there are as many as MNIST has.
     """
-    gan, flags = load_script("experiments/gan.py"), GAN_FLAGS[name]
-    given = gan.Config(batch_size=GAN_BATCH_SIZE, **flags)
-    cfg = fill_defaults(given, gan.RECIPES[flags["data"]])
-    shape = {"digits": 1_197, "mnist": 50_000}[cfg.data], *IMAGE_SHAPES[cfg.data]
-    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    train = Split(jnp.asarray(image), jnp.zeros(len(image), jnp.int32))
-    return cfg, gan.make_experiment(cfg), Data(train)
+    case = GAN_CASES[name]
+    generator, discriminator, latent_size = case.gan
+    losses = make_gan_losses(generator.apply, discriminator.apply, latent_size)
+    optimizer = OPTIMIZERS[case.optimizer](case.learning_rate, case.momentum)
+    image = load_images("digits").train.image
+    if case.image_size == 28:
+        image = image.repeat(3, axis=1).repeat(3, axis=2)
+        image = jnp.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)))
+        image = jnp.tile(image, (42, 1, 1, 1))[:50_000]
+    experiment = Experiment(
+        init=make_gan_init(generator, discriminator, optimizer, optimizer),
+        step=make_gan_step(*losses, optimizer, optimizer),
+        evaluate=None,
+        figures=None,
+        batch=make_uniform_batch(GAN_BATCH_SIZE, num_batches=1),
+    )
+    return experiment, Data(Split(image, jnp.zeros(len(image), jnp.int32)))
 
 
 def compare(

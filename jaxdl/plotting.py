@@ -11,6 +11,7 @@ import numpy as np
 from jaxdl.errors import InputError
 from jaxdl.evaluate.gan import nearest_images
 from jaxdl.train.log import History, Series
+from jaxdl.train.seeds import seed_keys
 
 DPI = 125  # 8 inches are 1000 pixels
 
@@ -145,16 +146,16 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
     return figure
 
 
-def gan_figures(record: Any, sampler: Any, key: Any) -> dict[str, Any]:
+def gan_figures(record: Any, sampler: Any) -> dict[str, Any]:
     """What a GAN on images looks like: samples, copies, a path between two, its curves.
 
     Args:
       record: of the run (`jaxdl.train.run.Record`); images are the first seed's.
       sampler: `jaxdl.evaluate.gan.Sampler` of its generator.
-      key: decides the latents of the figures.
     """
     params = record.states[0].gen_params
-    grid_key, path_key = jax.random.split(jax.random.fold_in(key, 3))
+    key = seed_keys(record.config.seed).figures
+    grid_key, path_key = jax.random.split(key)
     samples = sampler.images(params, grid_key, 100)
     near = nearest_images(samples[:24], record.data.train.image)
     pairs = [row for i in (0, 12) for row in (samples[i : i + 12], near[i : i + 12])]

@@ -3,7 +3,6 @@
 import io
 import types
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -279,7 +278,7 @@ class FakeSampler:
 )
 def test_gan_figures(num_train, num_evaluations):
     record, sampler = gan_record(num_train, num_evaluations), FakeSampler()
-    figures = gan_figures(record, sampler, jax.random.key(0))
+    figures = gan_figures(record, sampler)
     names = {"samples", "progress", "nearest", "interpolation", "curves"}
     assert set(figures) == names
     assert set(sampler.seen) == {0}  # the first seed's generator
@@ -293,7 +292,7 @@ def test_gan_figures(num_train, num_evaluations):
 
 def test_gan_figures_show_what_they_say():
     record = gan_record(30, 40)
-    figures = gan_figures(record, FakeSampler(), jax.random.key(0))
+    figures = gan_figures(record, FakeSampler())
 
     def grid(name):
         return np.asarray(figures[name].axes[0].images[0].get_array())
@@ -315,7 +314,7 @@ def test_gan_figures_show_what_they_say():
 
 
 def test_gan_curves_have_units_and_reference_lines():
-    figure = gan_figures(gan_record(30, 40), FakeSampler(), jax.random.key(0))["curves"]
+    figure = gan_figures(gan_record(30, 40), FakeSampler())["curves"]
     heights = {}
     for axes in figure.axes:
         assert axes.get_xlabel().startswith("step") and axes.get_title()

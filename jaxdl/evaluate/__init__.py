@@ -1,6 +1,7 @@
 """Measures of a finished model."""
 
 from jaxdl.evaluate.gan import Sampler as Sampler
+from jaxdl.evaluate.gan import gan_protocols as gan_protocols
 from jaxdl.evaluate.gan import make_gan_evaluate as make_gan_evaluate
 from jaxdl.evaluate.gan import make_sampler as make_sampler
 from jaxdl.evaluate.gan import nearest_images as nearest_images

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -104,17 +104,27 @@ def make_gan_evaluate(
     return evaluate
 
 
-def parzen_protocol(data, num_samples: int) -> dict[str, str | int]:
-    """How `make_gan_evaluate` measures `parzen_log_likelihood`, for the ledger."""
+def gan_protocols(data, num_samples: int, networks: str) -> dict[str, dict[str, Any]]:
+    """How `make_gan_evaluate` measures what the ledger prints, and beside what."""
+    shared = {"data": data.name, "networks": networks}
     selection = min(SELECTION_IMAGES, len(data.validation.image))
     return {
-        "data": data.name,
-        "train_images": len(data.train.image),
-        "pixels": "[0, 1]",
-        "samples": num_samples,
-        "sigma_grid": "logspace(-1, 0, 10)",
-        "sigma_chosen_on": f"first {selection} validation images",
-        "test_images": len(data.test.image),
+        "parzen_log_likelihood": shared
+        | {
+            "published": "gan-mnist-parzen",
+            "train_images": len(data.train.image),
+            "pixels": "[0, 1]",
+            "samples": num_samples,
+            "sigma_grid": "logspace(-1, 0, 10)",
+            "sigma_chosen_on": f"first {selection} validation images",
+            "step_chosen_on": "none, the last one",
+            "test_images": len(data.test.image),
+        },
+        "value": shared
+        | {
+            "published": "gan-value-minimum",
+            "discriminator": "trained, on validation images",
+        },
     }
 
 

@@ -18,6 +18,13 @@ def unit_pixels(
     return image.reshape(len(image), -1).astype(jnp.float32) / 255
 
 
+def mean_image(
+    image: UInt8[Array, "batch height width channels"],
+) -> Float[Array, " pixels"]:
+    """Mean of images as one flat row in [0, 1], channels innermost."""
+    return jnp.mean(image.reshape(len(image), -1) / 255, axis=0)
+
+
 def to_bytes(
     pixels: Float[Array, "batch pixels"], image_shape: tuple[int, int, int]
 ) -> UInt8[np.ndarray, "batch height width channels"]:

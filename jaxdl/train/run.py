@@ -130,8 +130,8 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
         )
         written = {**identity, "executor": executor_name}
         written["versions"] = provenance.versions()
-        if found and found["versions"] != written["versions"]:
-            print("warning: this run was begun with other versions: bits may differ")
+        if found and found.get("versions") != written["versions"]:
+            _warn("this run was begun with other versions: its bits may differ")
         if not found:
             write_json(folder / "config.json", written)
         executor = make_executor(
@@ -244,6 +244,14 @@ class _Interrupt:
         self._restore()
 
 
+class _Block(NamedTuple):
+    """A block of steps that may still be running: what came before, what it gives."""
+
+    before: int
+    metrics: Any
+    timed_steps: int  # 0 if the block's time was spent on compiling
+
+
 class _Clock:
     """Seconds spent on each kind of work, this process's and its predecessors'."""
 
@@ -316,6 +324,8 @@ class _Run:
 
         restored = self.checkpoints.restore(jax.eval_shape(init))
         if restored is None:
+            if (self.folder / "metrics.jsonl").exists():
+                print("no checkpoint had been saved: starting again", flush=True)
             self.checkpoints.clean()
             return init(), 0
         self.checkpoints.clean(after=restored.step)
@@ -343,11 +353,11 @@ class _Run:
                 )
                 if length not in compiled:
                     jax.block_until_ready(metrics)
-            self.clock.timed_steps += length if length in compiled else 0
-            compiled.add(length)
             with self.clock.measure("train"):
                 self._log_block(running)  # while the device runs the new block
-            running, step = (step, metrics), step + length
+            running = _Block(step, metrics, length if length in compiled else 0)
+            step += length
+            compiled.add(length)
             evaluate = step % self.eval_every == 0 and step < total
             late = time.monotonic() - last_save > self.config.save_seconds
             save = (late or step % self.save_every == 0) and step < total
@@ -367,13 +377,16 @@ class _Run:
             self._save(states, step)
         return states, step
 
-    def _log_block(self, running, hold: int | None = None) -> dict[str, list] | None:
+    def _log_block(
+        self, running: "_Block | None", hold: int | None = None
+    ) -> dict[str, list] | None:
         """Check and log a block's metrics; return those of step `hold` instead."""
         if running is None:
             return None
-        before, metrics = running
-        rows = self.executor.fetch(metrics)
-        held, values = None, {}
+        before = running.before
+        rows = self.executor.fetch(running.metrics)
+        self.clock.timed_steps += running.timed_steps
+        held = None
         self._require_finite(before + 1, rows)
         length = next(iter(rows.values())).shape[1]
         for i in range(length):

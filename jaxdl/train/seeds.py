@@ -17,9 +17,9 @@ from jaxdl.types import PRNGKey
 
 ExecutorName = Literal["sequential", "vmap"]
 
-# FLOP of one step of one seed up to which `vmap` was measured to win on CPU
+# FLOP of one step of all seeds together up to which `vmap` was measured to win on CPU
 # (benchmarks/executors.py).
-VMAP_FLOP = 1e5
+VMAP_FLOP = 2.5e8
 
 
 class SeedKeys(NamedTuple):
@@ -29,17 +29,19 @@ class SeedKeys(NamedTuple):
       init: for the initial state, which carries on with it in training.
       batch: for choosing minibatches.
       evaluate: for evaluations.
+      figures: for what is drawn after the run.
     """
 
     init: PRNGKey
     batch: PRNGKey
     evaluate: PRNGKey
+    figures: PRNGKey
 
 
 def seed_keys(seed: int) -> SeedKeys:
     """The keys of one seed."""
     key = jax.random.key(seed)
-    return SeedKeys(*(jax.random.fold_in(key, i) for i in range(3)))
+    return SeedKeys(*(jax.random.fold_in(key, i) for i in range(4)))
 
 
 class Executor(NamedTuple):
@@ -150,11 +152,16 @@ def choose_executor(num_seeds: int, flop: float, platform: str) -> ExecutorName:
 
     A pure function of the configuration, so that the same command chooses the same way,
     and ends in the same bits, whatever else the machine is doing. On CPU vectorising
-    pays while a step costs less than its own overhead, and a net any larger runs faster
-    alone, from the caches. An accelerator is filled by more seeds.
+    pays while the step of all seeds is small, and larger nets run faster one by one,
+    from the caches. An accelerator is filled by more seeds.
+
+    Args:
+      num_seeds: how many seeds advance together.
+      flop: of one step of one seed (`step_flop`).
+      platform: `jax.default_backend()`.
     """
     if num_seeds == 1:
         return "sequential"
     if platform == "cpu":
-        return "vmap" if flop <= VMAP_FLOP else "sequential"
+        return "vmap" if num_seeds * flop <= VMAP_FLOP else "sequential"
     return "vmap"

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import optax
 
 from jaxdl.errors import InputError
 from jaxdl.train.state import GanState
-from jaxdl.types import Batch, Model, PRNGKey, State
+from jaxdl.types import Batch, Model, Params, PRNGKey, State
 
 
 @functools.lru_cache(maxsize=16)  # equal batches are one function, compiled once
@@ -48,13 +49,24 @@ def make_gan_init(
     discriminator: Model,
     gen_optimizer: optax.GradientTransformation,
     disc_optimizer: optax.GradientTransformation,
+    *,
+    adapt: Callable[[Params, Any], Params] | None = None,
 ) -> Callable[..., GanState]:
-    """`init(key, data, previous) -> GanState` for two networks and their optimizers."""
+    """`init(key, data, previous) -> GanState` for two networks and their optimizers.
+
+    Args:
+      generator, discriminator: the networks.
+      gen_optimizer, disc_optimizer: their optimizers.
+      adapt: `adapt(gen_params, data)` replaces the generator's fresh parameters. Where
+        `data` is None only the form of the state is wanted, and it is left out.
+    """
 
     def init(key: PRNGKey, data, previous) -> GanState:
-        del data, previous
+        del previous
         key, gen_key, disc_key = jax.random.split(key, 3)
         gen_params, disc_params = generator.init(gen_key), discriminator.init(disc_key)
+        if adapt is not None and data is not None:
+            gen_params = adapt(gen_params, data)
         return GanState(
             key=key,
             gen_params=gen_params,
