@@ -44,7 +44,8 @@ def make_sampler(
 
     @functools.partial(jax.jit, static_argnums=2)
     def pixels(gen_params: Params, key: PRNGKey, num: int):
-        return generator.apply(gen_params, jax.random.normal(key, (num, latent_size)))
+        z = jax.random.normal(key, (num, latent_size))
+        return _in_chunks(functools.partial(generator.apply, gen_params), z)
 
     def images(gen_params: Params, key: PRNGKey, num: int):
         return to_bytes(pixels(gen_params, key, num), image_shape)
@@ -57,6 +58,11 @@ def make_sampler(
         return to_bytes(flat, image_shape).reshape(rows, columns, *image_shape)
 
     return Sampler(pixels, images, interpolate)
+
+
+def _in_chunks(apply: Callable, x: jax.Array) -> jax.Array:
+    """`apply` over a leading axis, a thousand rows at a time to save memory."""
+    return jax.lax.map(lambda row: apply(row[None])[0], x, batch_size=1000)
 
 
 def make_gan_evaluate(
@@ -77,8 +83,8 @@ def make_gan_evaluate(
         real = unit_pixels(images)
         selection = real[:SELECTION_IMAGES]
         sigma, log_likelihoods = select_sigma(selection, samples, SIGMAS)
-        real_logits = discriminator.apply(disc_params, real)
-        fake_logits = discriminator.apply(disc_params, samples)
+        logits = functools.partial(discriminator.apply, disc_params)
+        real_logits, fake_logits = _in_chunks(logits, real), _in_chunks(logits, samples)
         return {
             "parzen_validation": jnp.max(log_likelihoods),
             "parzen_sigma": sigma,

@@ -21,8 +21,12 @@ def unit_pixels(
 def mean_image(
     image: UInt8[Array, "batch height width channels"],
 ) -> Float[Array, " pixels"]:
-    """Mean of images as one flat row in [0, 1], channels innermost."""
-    return jnp.mean(image.reshape(len(image), -1) / 255, axis=0)
+    """Mean of images as one flat row in [0, 1], channels innermost.
+
+    Sums bytes as integers: exact up to 8 million images, and never a float copy of all.
+    """
+    total = jnp.sum(image.reshape(len(image), -1), axis=0, dtype=jnp.int32)
+    return total / (255 * len(image))
 
 
 def to_bytes(

@@ -225,7 +225,12 @@ class Checkpoints:
 
         target = self.folder / str(step)
         metadata = {"step": step, "sha256": leaf_digests(leaves), "notes": notes}
-        ocp.save(target, leaves, custom_metadata=metadata)
+        context = ocp.Context()
+        # Weights are noise to a compressor: it took five times as long and, for every
+        # copy of the state that is written anyway, two more in memory.
+        context.array.saving.use_compression = False
+        with context:
+            ocp.save(target, leaves, custom_metadata=metadata)
         partial = self.folder / f"{step}.sha256.json.tmp"
         partial.write_text(json.dumps(_file_digests(target), indent=1))
         os.replace(partial, self._manifest(step))
