@@ -39,17 +39,17 @@ class RunLog:
     Args:
       folder: the run's folder.
       resume_step: what was logged after this step is cut off.
-      num_seeds: seeds of the run.
+      seeds: of the run; they name its curves.
     """
 
-    def __init__(self, folder: Path, resume_step: int, num_seeds: int):
+    def __init__(self, folder: Path, resume_step: int, seeds: Sequence[int]):
         self._path = folder / "metrics.jsonl"
         self._arrays = folder / "evaluations"
         self._arrays.mkdir(exist_ok=True)
-        self._num_seeds = num_seeds
+        self._seeds = seeds
         self._cut(resume_step)
         self._file = self._path.open("a")
-        self._events = _Events(folder, resume_step)
+        self._events = _Events(folder, resume_step, seeds)
 
     def _cut(self, last_step: int) -> None:
         lines = self._path.read_text().splitlines() if self._path.exists() else []
@@ -94,8 +94,9 @@ class RunLog:
         scalars = {}
         for group in ("train", "eval"):
             for name, values in line.get(group, {}).items():
-                if 1 < self._num_seeds <= SEED_CURVES:
-                    curves = {f"/seed_{i}": value for i, value in enumerate(values)}
+                if 1 < len(self._seeds) <= SEED_CURVES:
+                    named = zip(self._seeds, values, strict=True)
+                    curves = {f"/seed_{seed}": value for seed, value in named}
                 else:
                     curves = {"": float(np.mean(values))}
                 scalars |= {f"{group}/{name}{k}": v for k, v in curves.items()}
@@ -143,10 +144,11 @@ class _Events:
     directly.
     """
 
-    def __init__(self, folder: Path, resume_step: int):
+    def __init__(self, folder: Path, resume_step: int, seeds: Sequence[int]):
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+        self._seeds = seeds
         # The suffix keeps two processes of the same second apart.
         suffix = f".{os.getpid()}.{time.monotonic_ns()}"
         self._writer = EventsWriter(str(folder / "events"), suffix)
@@ -162,11 +164,11 @@ class _Events:
         from tensorboardX.summary import image
 
         values = [Summary.Value(tag=t, simple_value=v) for t, v in scalars.items()]
-        for name, seeds in arrays.items():
-            if seeds.dtype == np.uint8 and seeds.ndim == 5:  # [seed, image, h, w, c]
-                for i, images in enumerate(seeds):
+        for name, rows in arrays.items():
+            if rows.dtype == np.uint8 and rows.ndim == 5:  # [seed, image, h, w, c]
+                for seed, images in zip(self._seeds, rows, strict=True):
                     strip = np.concatenate(list(images), axis=1)
-                    tag = f"eval/{name}/seed_{i}"
+                    tag = f"eval/{name}/seed_{seed}"
                     values.extend(image(tag, strip, dataformats="HWC").value)
         event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
         self._writer.write_event(event)

@@ -301,7 +301,9 @@ class _Run:
         with contextlib.ExitStack() as closing:
             closing.callback(self.checkpoints.close)
             states, step = self._start()
-            self.log = RunLog(self.folder, step, self.config.seeds)
+            first = self.config.seed
+            seeds = range(first, first + self.config.seeds)
+            self.log = RunLog(self.folder, step, seeds)
             closing.callback(self.log.close)
             self.progress = Progress(total, step)
             closing.callback(self.progress.close)

@@ -54,7 +54,7 @@ def new_log(tmp_path):
     logs = []
 
     def make(resume_step=0, num_seeds=2):
-        logs.append(RunLog(tmp_path, resume_step, num_seeds))
+        logs.append(RunLog(tmp_path, resume_step, range(5, 5 + num_seeds)))
         return logs[-1]
 
     yield make
@@ -237,7 +237,7 @@ def test_a_curve_for_each_of_few_seeds(tmp_path, new_log, num_seeds):
     log = new_log(num_seeds=num_seeds)
     log.write(1, CLOCK, {"loss": [float(i) for i in range(num_seeds)]})
     log.close()
-    expected = {f"train/loss/seed_{i}": float(i) for i in range(num_seeds)}
+    expected = {f"train/loss/seed_{5 + i}": float(i) for i in range(num_seeds)}
     assert scalars(events(tmp_path)[-1]) == expected
 
 
@@ -254,9 +254,9 @@ def test_images_of_each_seed(tmp_path, new_log):
     event = events(tmp_path)[-1]  # not closed: images are there at once
     assert event.step == 4
     images = {v.tag: v.image for v in event.summary.value if v.HasField("image")}
-    assert set(images) == {"eval/samples/seed_0", "eval/samples/seed_1"}
+    assert set(images) == {"eval/samples/seed_5", "eval/samples/seed_6"}
     for i in range(2):
-        strip = images[f"eval/samples/seed_{i}"]
+        strip = images[f"eval/samples/seed_{5 + i}"]
         assert (strip.height, strip.width) == (4, 3 * 5)
         pixels = np.asarray(Image.open(io.BytesIO(strip.encoded_image_string)))
         expected = np.concatenate(
@@ -279,7 +279,7 @@ def test_resume_tells_tensorboard_what_did_not_happen(tmp_path, new_log):
             curve = {step: loss for step, loss in curve.items() if step < event.step}
         else:
             assert event.step not in curve
-            curve[event.step] = scalars(event)["train/loss/seed_0"]
+            curve[event.step] = scalars(event)["train/loss/seed_5"]
     assert curve == {step: float(step) for step in range(1, 7)}
 
 
