@@ -29,6 +29,7 @@ import numpy as np
 from jaxdl.errors import RunError
 
 QUIETED = ("absl", "asyncio")  # they print hundreds of lines at a damaged checkpoint
+SPARE_BYTES = 2**18  # for what a checkpoint holds besides its arrays
 KEEP = 3  # a damaged newest checkpoint leaves two to fall back on
 
 
@@ -223,13 +224,18 @@ class Checkpoints:
     def _write(self, step: int, leaves: dict[str, np.ndarray], notes: dict) -> None:
         from orbax.checkpoint import v1 as ocp
 
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Seen beforehand, a full disk is one sentence; Orbax prints many on its way.
+        needed = SPARE_BYTES + sum(array.nbytes for array in leaves.values())
+        if shutil.disk_usage(self.folder).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         target = self.folder / str(step)
         metadata = {"step": step, "sha256": leaf_digests(leaves), "notes": notes}
         context = ocp.Context()
         # Weights are noise to a compressor: it took five times as long and, for every
         # copy of the state that is written anyway, two more in memory.
         context.array.saving.use_compression = False
-        with context:
+        with context, _quiet():
             ocp.save(target, leaves, custom_metadata=metadata)
         partial = self.folder / f"{step}.sha256.json.tmp"
         partial.write_text(json.dumps(_file_digests(target), indent=1))

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import namedtuple
 from typing import NamedTuple
 
 import jax
@@ -212,6 +213,17 @@ def test_a_failed_save_says_what_is_kept(saved, monkeypatch):
     with pytest.raises(RunError, match="disk is full.*step 30 is kept"):
         checkpoints.wait()
     checkpoints.wait()  # said once
+
+
+def test_a_disk_known_to_be_full_is_not_written_to(saved, monkeypatch):
+    checkpoints, states, _ = saved
+    nothing = namedtuple("Usage", "free")(1000)
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda folder: nothing)
+    before = sorted(checkpoints.folder.rglob("*"))
+    checkpoints.save(40, states[30], {})
+    with pytest.raises(RunError, match="disk is full.*step 30 is kept"):
+        checkpoints.wait()
+    assert sorted(checkpoints.folder.rglob("*")) == before
 
 
 def test_sha256_sees_every_bit():
