@@ -100,15 +100,16 @@ def torch_networks(name: str) -> tuple[nn.Module, nn.Module]:
         return generator, discriminator
     latent_size, hidden_size = {"digits": (32, 128), "mlp": (64, 256)}[name]
 
-    def net(in_size: int, out_size: int) -> list[nn.Module]:
+    def net(in_size: int, out_size: int, *after: nn.Module) -> list[nn.Module]:
         return [
-            *(nn.Linear(in_size, hidden_size), nn.LeakyReLU(0.2)),
-            *(nn.Linear(hidden_size, hidden_size), nn.LeakyReLU(0.2)),
+            *(nn.Linear(in_size, hidden_size), nn.LeakyReLU(0.2), *after),
+            *(nn.Linear(hidden_size, hidden_size), nn.LeakyReLU(0.2), *after),
             nn.Linear(hidden_size, out_size),
         ]
 
     generator = nn.Sequential(*net(latent_size, pixels), nn.Sigmoid())
-    return generator, nn.Sequential(*net(pixels, 1), nn.Flatten(0))
+    discriminator = nn.Sequential(*net(pixels, 1, nn.Dropout(0.3)), nn.Flatten(0))
+    return generator, discriminator
 
 
 def copy_params(params: Params, module: nn.Module) -> None:

@@ -131,35 +131,46 @@ def paper_gan(pixels: int) -> GAN:
     )
 
 
-def mlp_gan(pixels: int, *, latent_size: int = 64, hidden_size: int = 256) -> GAN:
+def mlp_gan(
+    pixels: int,
+    *,
+    latent_size: int = 64,
+    hidden_size: int = 256,
+    dropout: float = 0.3,
+) -> GAN:
     """Two fully connected networks with two hidden layers each.
 
     Generator: latent -> hidden -> hidden -> sigmoid pixels. Discriminator: pixels ->
     hidden -> hidden -> one logit. Leaky rectifiers of slope 0.2 (Radford et al. 2016),
-    Flax's default initialisation, no dropout.
+    Flax's default initialisation. With a key a share of the discriminator's hidden
+    units is dropped; without dropout it learns 1,197 digits by heart, and on MNIST the
+    generator collapses to one image.
 
     Args:
       pixels: length of a flattened image.
       latent_size: length of z.
       hidden_size: width of all hidden layers.
+      dropout: the share that is dropped, 0 to below 1; the rest is scaled to match.
     """
 
-    def hidden_layers(x):
-        for _ in range(2):
-            x = nn.leaky_relu(nn.Dense(hidden_size)(x), 0.2)
-        return x
+    def hidden_layer(x):
+        return nn.leaky_relu(nn.Dense(hidden_size)(x), 0.2)
 
     class Generator(nn.Module):
         @nn.compact
         def __call__(
             self, z: Float[Array, "batch latent"]
         ) -> Float[Array, "batch pixels"]:
-            return nn.sigmoid(nn.Dense(pixels, name="out")(hidden_layers(z)))
+            hidden = hidden_layer(hidden_layer(z))
+            return nn.sigmoid(nn.Dense(pixels, name="out")(hidden))
 
     class Discriminator(nn.Module):
         @nn.compact
         def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, " batch"]:
-            return nn.Dense(1, name="out")(hidden_layers(x))[:, 0]
+            deterministic = not self.has_rng("dropout")
+            for _ in range(2):
+                x = nn.Dropout(dropout, deterministic=deterministic)(hidden_layer(x))
+            return nn.Dense(1, name="out")(x)[:, 0]
 
     return GAN(
         from_linen(Generator(), example=jnp.zeros((1, latent_size))),
