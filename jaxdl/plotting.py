@@ -67,7 +67,8 @@ def figure_of_images(
     """
     columns, height, width, _ = rows[0].shape
     aspect = len(rows) * (height + 2) / (columns * (width + 2))
-    figure = _new_figure(8.0, min(8 * aspect + 0.5, 16.0))
+    grid_width = 7.2 if len(row_labels) else 7.8
+    figure = _new_figure(8.0, min(grid_width * aspect + 0.4, 16.0))
     axes = figure.subplots()
     axes.imshow(
         image_grid(rows), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
@@ -140,9 +141,18 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
         for i, (label, height) in enumerate(panel.references.items()):
             style = ("--", ":", "-.")[i % 3]
             axes.axhline(height, color="0.35", ls=style, lw=1, label=label)
-        axes.set(title=panel.title, xlabel=xlabel, ylabel=panel.ylabel)
+        axes.set(xlabel=xlabel, ylabel=panel.ylabel)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        # Above the curves, which it would hide, and below the title.
+        entries = len(axes.get_legend_handles_labels()[1])
+        axes.legend(
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=2,
+            fontsize=7,
+            frameon=False,
+        )
+        axes.set_title(panel.title, fontsize=11, pad=8 + 11 * math.ceil(entries / 2))
     return figure
 
 
