@@ -54,6 +54,7 @@ CASES = {
     "mlp-784-256-10": Case((784, 256, 10), 64, (2, 4, 16)),
     "gan-digits": Case("digits", GAN_BATCH_SIZE, (2, 4, 16)),
     "gan-784-256-256": Case("mlp", GAN_BATCH_SIZE, (2, 4, 16)),
+    "gan-paper": Case("paper", GAN_BATCH_SIZE, (3,)),
 }
 
 
@@ -142,11 +143,13 @@ def time_case(name: str, config: Config) -> list[dict]:
 
 
 def benchmark(config: Config) -> int:
+    """Time all cases and report."""
     rows = [row for name in config.cases for row in time_case(name, config)]
     return report(rows, config, columns=("auto", "loss", "flop"))
 
 
 def main(argv=None) -> int:
+    """The command line; returns the exit code."""
     return start(Config, benchmark, argv)
 
 

@@ -43,6 +43,7 @@ from harness import (
 
 from jaxdl.cli import start
 from jaxdl.data.load import load_images
+from jaxdl.errors import InputError
 from jaxdl.train.config import fill_defaults
 from jaxdl.train.run import Experiment, run
 from jaxdl.train.seeds import seed_keys
@@ -260,6 +261,16 @@ def time_runner(seconds: float) -> dict:
 
 
 def benchmark(config: Config) -> int:
+    """Time all cases and report.
+
+    Raises:
+      InputError: on an accelerator, where the peers would still run on the CPU.
+    """
+    if jax.default_backend() != "cpu":
+        raise InputError(
+            f"JAX runs on {jax.default_backend()}, but PyTorch's side is written for "
+            "the CPU: set JAX_PLATFORMS=cpu"
+        )
     print(f"PyTorch threads: {torch.get_num_threads()}")
     rows = [row for name in config.cases for row in time_case(name, config)]
     if config.runner_seconds > 0:
@@ -268,6 +279,7 @@ def benchmark(config: Config) -> int:
 
 
 def main(argv=None) -> int:
+    """The command line; returns the exit code."""
     return start(Config, benchmark, argv)
 
 

@@ -24,10 +24,10 @@ from jaxdl.data import IMAGE_SHAPES, DataName, load_images
 from jaxdl.errors import InputError
 from jaxdl.evaluate import gan_protocols, make_gan_evaluate, make_sampler
 from jaxdl.objectives import make_gan_losses
-from jaxdl.ops import adversarial
-from jaxdl.ops.images import mean_image
-from jaxdl.train import Experiment, config, load_run, read_config, run, step
+from jaxdl.ops import adversarial, mean_image
+from jaxdl.train import config, read_config, step
 from jaxdl.train.optimizers import max_column_norm
+from jaxdl.train.run import Experiment, load_run, run
 
 NETWORKS = dict(small=models.small_gan, mlp=models.mlp_gan, paper=models.paper_gan)
 GENERATOR_LOSSES = {
@@ -100,10 +100,9 @@ def make_experiment(cfg: Config) -> Experiment:
     loss = GENERATOR_LOSSES[cfg.generator_loss]
     losses = make_gan_losses(*applies, gan.latent_size, generator_loss=loss)
     schedule = optax.linear_schedule(cfg.learning_rate, 0, max(cfg.steps, 1))
-    gen_optimizer = disc_optimizer = OPTIMIZERS[cfg.optimizer](schedule, cfg.momentum)
-    if cfg.max_norm is not None:
-        disc_optimizer = optax.chain(gen_optimizer, max_column_norm(cfg.max_norm))
-    optimizers = gen_optimizer, disc_optimizer
+    optimizer = OPTIMIZERS[cfg.optimizer](schedule, cfg.momentum)
+    bound = () if cfg.max_norm is None else (max_column_norm(cfg.max_norm),)
+    optimizers = optimizer, optax.chain(optimizer, *bound)
 
     def adapt(gen_params, data):
         return models.with_mean_image(gen_params, mean_image(data.train.image))
@@ -132,7 +131,7 @@ def draw(cfg: Config) -> int:
     """Write `--sample` images of the run in `--out`: a picture and a NumPy array."""
     if cfg.out is None:
         raise InputError("--sample needs --out FOLDER: the folder of a finished run")
-    trained = read_config(cfg.out, Config)
+    trained = read_config(cfg.out, "gan", Config)
     _, (state, *_) = load_run(cfg.out, make_experiment(trained))
     key = jax.random.fold_in(jax.random.key(cfg.seed), 4)
     images = build(trained)[1].images(state.gen_params, key, cfg.sample)
@@ -142,6 +141,7 @@ def draw(cfg: Config) -> int:
 
 
 def main(argv=None) -> int:
+    """The command line; returns the exit code."""
     return start(Config, train, argv)
 
 

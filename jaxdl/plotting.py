@@ -83,21 +83,25 @@ def figure_of_images(
 
 
 def save_images(images: np.ndarray, folder: Path, name: str) -> Path:
-    """Save images [n height width channels] as `name.npy` and a square `name.png`."""
+    """Save images [n height width channels] as `name.npy` and a square `name.png`.
+
+    Raises:
+      InputError: if the folder cannot be written.
+    """
     from PIL import Image
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror})") from None
-    np.save(folder / f"{name}.npy", images)
     columns = math.ceil(math.sqrt(len(images)))
     blank = np.full_like(images[:1], 255)
     padded = np.concatenate([images, *[blank] * (-len(images) % columns)])
     grid = image_grid(padded.reshape(-1, columns, *images.shape[1:]))
     scale = max(1, 800 // grid.shape[1])
     path = folder / f"{name}.png"
-    Image.fromarray(grid.repeat(scale, axis=0).repeat(scale, axis=1)).save(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f"{name}.npy", images)
+        Image.fromarray(grid.repeat(scale, axis=0).repeat(scale, axis=1)).save(path)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror})") from None
     return path
 
 

@@ -1,11 +1,10 @@
-"""Training: the runner and what it is made of."""
+"""Training: what the runner is made of; `run` itself is in `jaxdl.train.run`."""
 
 from jaxdl.train.config import RunConfig as RunConfig
 from jaxdl.train.folder import read_config as read_config
 from jaxdl.train.run import Experiment as Experiment
 from jaxdl.train.run import Record as Record
 from jaxdl.train.run import load_run as load_run
-from jaxdl.train.run import run as run
 from jaxdl.train.state import GanState as GanState
 from jaxdl.train.step import make_gan_init as make_gan_init
 from jaxdl.train.step import make_gan_step as make_gan_step

@@ -198,7 +198,8 @@ class Checkpoints:
             cause = "the disk is full" if is_disk_full(error) else str(error)
             raise RunError(
                 f"a checkpoint could not be saved in {self.folder}: {cause}; "
-                f"{self.intact()}; make room and give the same command again"
+                f"{self.intact()}; make room and give the same command again, without "
+                "--overwrite"
             ) from error
 
     def close(self) -> None:

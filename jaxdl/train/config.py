@@ -75,7 +75,8 @@ class RunConfig:
     block_steps: int = free(100)
     """Steps compiled into one program; an interrupt waits for at most one block."""
     overwrite: bool = free(False)
-    """Set an earlier run in the folder aside under a new name and start again."""
+    """Set an earlier run in the folder aside under a new name and start again; leave it
+    out to go on with a run that was stopped."""
 
     def __post_init__(self):
         require_at_least(0, steps=self.steps, seed=self.seed)
@@ -89,6 +90,8 @@ class RunConfig:
             block_steps=self.block_steps,
         )
         require_positive(save_seconds=self.save_seconds)
+        if self.steps is not None and self.steps >= 2**31:
+            raise InputError(f"steps is {self.steps}: expected less than 2**31")
         if self.seed + self.seeds > 2**32:
             raise InputError(
                 f"seed is {self.seed} with {self.seeds} seeds: expected seeds below "

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import time
@@ -36,28 +37,33 @@ def read_json(path: Path) -> Any:
             f"{path.parent} holds no run ({path.name} is missing): name a run's folder"
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error}): mend or remove it") from None
+        raise InputError(f"{path} is not JSON ({error}): mend it") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path} holds no JSON object: mend or remove it")
+        raise InputError(f"{path} holds no JSON object: mend it")
     return value
 
 
-def read_config(folder: Path, config_class: type[ConfigT]) -> ConfigT:
+def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> ConfigT:
     """The configuration of the run in `folder`, ready to build its experiment again.
 
     Raises:
       InputError: if there is no run, or it is not one of this experiment.
     """
-    fields = read_json(folder / "config.json").get("config")
+    written = read_json(folder / "config.json")
+    fields = written.get("config")
     if not isinstance(fields, dict):
         raise InputError(f"{folder / 'config.json'} lacks the field 'config'")
+    if written.get("experiment") != experiment:
+        raise InputError(
+            f"{folder} holds a run of {written.get('experiment')}, not of {experiment}"
+        )
     known = {field.name for field in dataclasses.fields(config_class)}
     if not fields.keys() <= known:
         raise InputError(
-            f"{folder} holds a run of another experiment: it has the fields "
-            f"{', '.join(sorted(fields.keys() - known))}"
+            f"{folder} holds a run of another version: its configuration has the "
+            f"fields {', '.join(sorted(fields.keys() - known))}"
         )
     return config_class(**{**fields, "out": folder})
 
@@ -99,11 +105,11 @@ def open_folder(
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / LOCK, timeout=0)
         lock.acquire()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            lock.release()
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except filelock.Timeout:
-        raise InputError(
-            f"{folder} is locked: another process is running there; wait for it, or "
-            "name another folder with --out"
-        ) from None
+        raise InputError(_locked(folder)) from None
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written ({error.strerror or error}): name another "
@@ -113,17 +119,25 @@ def open_folder(
         if overwrite and found is not None:
             aside = _unused_name(folder)
             folder.rename(aside)
-            lock.release()
-            folder.mkdir()
-            lock = filelock.FileLock(folder / LOCK, timeout=0)
-            lock.acquire()
             print(f"the earlier run was set aside as {aside}", flush=True)
-            found = None
-        else:  # another process may have changed it before the lock was ours
-            found = _inspect(folder, identity, overwrite=False)
-        yield found
+            lock.release()
+            folder.mkdir(exist_ok=True)
+            lock = filelock.FileLock(folder / LOCK, timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                raise InputError(_locked(folder)) from None
+        # Another process may have changed the folder before the lock was ours.
+        yield _inspect(folder, identity, overwrite=False)
     finally:
         lock.release()
+
+
+def _locked(folder: Path) -> str:
+    return (
+        f"{folder} is locked: another process is running there; wait for it, or name "
+        "another folder with --out"
+    )
 
 
 def _inspect(folder, identity, overwrite) -> dict[str, Any] | None:
@@ -146,7 +160,12 @@ def _inspect(folder, identity, overwrite) -> dict[str, Any] | None:
         return None
     if overwrite:
         return {}
-    found = read_json(folder / "config.json")
+    try:
+        found = read_json(folder / "config.json")
+    except InputError as error:
+        raise InputError(
+            f"{error}, or give --overwrite to set the folder aside"
+        ) from None
     differences = differing_fields(
         {name: found.get(name) for name in identity}, dict(identity)
     )

@@ -3,11 +3,14 @@
 import json
 import os
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from jaxdl.errors import RunError
 
 Values = Mapping[str, Sequence | np.ndarray]  # one number a seed
 
@@ -28,6 +31,54 @@ class History(NamedTuple):
     evaluations: Series
 
 
+def read_history(folder: Path) -> History:
+    """What the run in `folder` logged.
+
+    Raises:
+      RunError: if `metrics.jsonl` or an evaluation's arrays are damaged.
+    """
+    lines = _read_lines(folder / "metrics.jsonl")
+    evaluations = _series(lines, "eval")
+    saved = [_read_arrays(folder, line) for line in lines if "eval" in line]
+    names = set.intersection(*map(set, saved)) if saved else set()
+    for name in sorted(names):
+        evaluations.values[name] = np.stack([arrays[name] for arrays in saved])
+    return History(_series(lines, "train"), evaluations)
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`, without a last one that a kill broke off."""
+    texts = path.read_bytes().split(b"\n") if path.exists() else []
+    lines = []
+    for i, text in enumerate(texts):
+        try:
+            line = json.loads(text)
+            if not isinstance(line["step"], int):
+                raise ValueError("step is no whole number")
+            lines.append(line)
+        except (ValueError, KeyError, TypeError):
+            if i + 1 < len(texts):
+                raise RunError(
+                    f"{path} is damaged at line {i + 1}: put a good copy back, or give "
+                    "--overwrite to set the folder aside and start again"
+                ) from None
+    return lines
+
+
+def _read_arrays(folder: Path, line: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    if "arrays" not in line:
+        return {}
+    path = folder / "evaluations" / f"{line['step']:09d}.npz"
+    try:
+        with np.load(path) as file:
+            return {name: file[name] for name in line["arrays"]}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path} is missing or damaged ({error}): put a good copy back, or give "
+            "--overwrite to set the folder aside and start again"
+        ) from None
+
+
 class RunLog:
     """The record of a run on disk: each logged step once, however often it was killed.
 
@@ -40,6 +91,13 @@ class RunLog:
       folder: the run's folder.
       resume_step: what was logged after this step is cut off.
       seeds: of the run; they name its curves.
+
+    Attributes:
+      last_step: the last step that was logged; -1 before the first.
+
+    Raises:
+      RunError: if `metrics.jsonl` is damaged.
+      OSError: here and in all methods, if the folder cannot be written.
     """
 
     def __init__(self, folder: Path, resume_step: int, seeds: Sequence[int]):
@@ -52,21 +110,14 @@ class RunLog:
         self._events = _Events(folder, resume_step, seeds)
 
     def _cut(self, last_step: int) -> None:
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        kept = []
-        for line in lines:
-            try:
-                step = json.loads(line)["step"]
-            except json.JSONDecodeError:  # a line that a kill broke off
-                break
-            if step > last_step:
-                break
-            kept.append(line + "\n")
+        lines = _read_lines(self._path)
+        kept = [line for line in lines if line["step"] <= last_step]
+        self.last_step = kept[-1]["step"] if kept else -1
         partial = self._path.with_suffix(".tmp")
-        partial.write_text("".join(kept))
+        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
         os.replace(partial, self._path)
-        for path in self._arrays.iterdir():
-            if path.suffix != ".npz" or int(path.stem) > last_step:
+        for path in self._arrays.glob("*.npz"):
+            if path.stem.isdigit() and int(path.stem) > last_step:
                 path.unlink()
 
     def write(
@@ -88,9 +139,12 @@ class RunLog:
             line["train"] = train
         if evaluated:
             line["eval"] = evaluated
+        if arrays:
+            line["arrays"] = sorted(arrays)
         line["clock"] = {name: round(value, 3) for name, value in clock.items()}
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
+        self.last_step = step
         scalars = {}
         for group in ("train", "eval"):
             for name, values in line.get(group, {}).items():
@@ -104,15 +158,13 @@ class RunLog:
 
     def history(self) -> History:
         """Everything logged so far."""
+        self.flush()
+        return read_history(self._path.parent)
+
+    def flush(self) -> None:
+        """Hand what was logged to the system, where a kill cannot reach it."""
         self._file.flush()
-        lines = [json.loads(line) for line in self._path.read_text().splitlines()]
-        train = _series(lines, "train")
-        evaluations = _series(lines, "eval")
-        files = [self._arrays / f"{step:09d}.npz" for step in evaluations.steps]
-        loaded = [dict(np.load(path)) for path in files if path.exists()]
-        for name in loaded[0] if loaded else ():
-            evaluations.values[name] = np.stack([arrays[name] for arrays in loaded])
-        return History(train, evaluations)
+        self._events.flush()
 
     def evaluation(self, step: int) -> Values | None:
         """What the evaluation after `step` found, if that is the last line."""
@@ -172,8 +224,9 @@ class _Events:
                     values.extend(image(tag, strip, dataformats="HWC").value)
         event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
         self._writer.write_event(event)
-        if arrays:
-            self._writer.flush()
+
+    def flush(self) -> None:
+        self._writer.flush()
 
     def close(self) -> None:
         self._writer.close()
@@ -226,8 +279,10 @@ class Progress:
             self._bar.update(self._task, completed=step, text=text)
         else:
             self._last_line = time.monotonic()
-            left = (self._total - step) / max(steps_per_second, 1e-9)
-            self.say(f"step {step:,}/{self._total:,}  {left:,.0f} s left  {text}")
+            left = "time left unknown"
+            if steps_per_second:
+                left = f"{(self._total - step) / steps_per_second:,.0f} s left"
+            self.say(f"step {step:,}/{self._total:,}  {left}  {text}")
 
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""

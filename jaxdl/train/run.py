@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import signal
 import sys
 import time
@@ -25,7 +26,7 @@ from jaxdl.train.config import (
     run_folder,
 )
 from jaxdl.train.folder import open_folder, read_json, write_json
-from jaxdl.train.log import History, Progress, RunLog
+from jaxdl.train.log import History, Progress, RunLog, read_history
 from jaxdl.train.seeds import (
     Executor,
     SeedKeys,
@@ -43,7 +44,8 @@ class Experiment(NamedTuple):
 
     Attributes:
       init: `init(key, data, previous) -> state`; `previous` is the same seed's last
-        state of an earlier phase, or None. Compiled by the runner.
+        state of an earlier phase, or None, and `data` is None where only the form of
+        the state is wanted (`load_run`). Compiled by the runner.
       step: `step(state, batch) -> (state, metrics)`; metrics are scalars. Compiled.
       evaluate: `evaluate(state, data, key, final) -> values`: scalars are metrics,
         arrays are kept for the figures. Called between blocks, with the same key each
@@ -70,7 +72,7 @@ class Record(NamedTuple):
       config: its configuration.
       folder: where it lives.
       data: the data it was given.
-      states: each seed's state; None if the run had been finished before (`load_run`).
+      states: each seed's state; None if a finished run has lost its checkpoint.
       history: what was logged; None likewise.
       result: the contents of `result.json`; None if the run was interrupted.
       exit_code: 0, or 130 or 143 if interrupted by Ctrl-C or SIGTERM.
@@ -124,14 +126,22 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
         if found and (folder / "result.json").exists():
             result = read_json(folder / "result.json")
             _print_result(result, folder)
-            return Record(config, folder, data, None, None, result, 0)
+            states, history = None, None
+            try:
+                _, states = load_run(folder, experiment)
+                history = read_history(folder)
+            except RunError as error:
+                _warn(str(error))
+            return Record(config, folder, data, states, history, result, 0)
         executor_name = (found or {}).get("executor") or _executor_name(
             experiment, batch_fn, data, keys, config
         )
         written = {**identity, "executor": executor_name}
         written["versions"] = provenance.versions()
-        if found and found.get("versions") != written["versions"]:
-            _warn("this run was begun with other versions: its bits may differ")
+        written["device"] = provenance.device_name()
+        for field in ("versions", "device"):
+            if found and found.get(field) != written[field]:
+                _warn(f"this run was begun with other {field}: its bits may differ")
         if not found:
             write_json(folder / "config.json", written)
         executor = make_executor(
@@ -167,7 +177,10 @@ def load_run(
     restored = checkpoints.restore(like)
     checkpoints.close()
     if restored is None or restored.step != config["steps"]:
-        raise RunError(f"the final checkpoint of {folder} is missing or damaged")
+        raise RunError(
+            f"the final checkpoint of {folder} is missing or damaged: remove its "
+            "result.json and give its command again, without --overwrite"
+        )
     return config, executor.split(restored.state)
 
 
@@ -196,9 +209,12 @@ def _check_step(experiment: Experiment, batch_fn, data, keys: SeedKeys) -> None:
 def _executor_name(experiment, batch_fn, data, keys, config: RunConfig) -> str:
     if config.executor != "auto":
         return config.executor
+    platform = jax.default_backend()
+    if config.seeds == 1 or platform != "cpu":  # the size decides nothing there
+        return choose_executor(config.seeds, math.inf, platform)
     functions = experiment.init, batch_fn, experiment.step
     flop = step_flop(*functions, data, keys[0].init)
-    return choose_executor(config.seeds, flop, jax.default_backend())
+    return choose_executor(config.seeds, flop, platform)
 
 
 @contextlib.contextmanager
@@ -207,10 +223,10 @@ def _disk_full_as_error(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if not is_disk_full(error):
-            raise
+            raise RunError(f"{folder} cannot be used any more: {error}") from error
         raise RunError(
-            f"the disk of {folder} is full: the last checkpoint is intact; make room "
-            "and give the same command again"
+            f"the disk of {folder} is full: what was saved is kept; make room and give "
+            "the same command again, without --overwrite"
         ) from error
 
 
@@ -227,8 +243,9 @@ class _Interrupt:
     def _handle(self, number, frame):
         del frame
         self.signal = number
-        print("\nstopping after this block; again to stop at once", flush=True)
         self._restore()
+        with contextlib.suppress(OSError):  # `print` may be what was interrupted
+            os.write(2, b"\nstopping after this block; again to stop at once\n")
 
     def _restore(self):
         for number, handler in self._previous.items():
@@ -293,6 +310,7 @@ class _Run:
         self.save_every = config.save_every or max(1, config.steps)
         self.clock = _Clock()
         self.peak_memory = 0
+        self.last_logged = -1
         self.checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
 
     def train(self) -> Record:
@@ -304,6 +322,13 @@ class _Run:
             first = self.config.seed
             seeds = range(first, first + self.config.seeds)
             self.log = RunLog(self.folder, step, seeds)
+            if self.log.last_step < self.last_logged:
+                raise RunError(
+                    f"{self.folder / 'metrics.jsonl'} ends at step "
+                    f"{self.log.last_step}, before the checkpoint's step "
+                    f"{self.last_logged}: put a good copy back, or give --overwrite to "
+                    "set the folder aside and start again"
+                )
             closing.callback(self.log.close)
             self.progress = Progress(total, step)
             closing.callback(self.progress.close)
@@ -312,9 +337,10 @@ class _Run:
             self.checkpoints.wait()
             if step == total:
                 return self._finish(states)
-            self.progress.say(
-                f"saved at step {step}: the same command goes on from there"
-            )
+            again = "the same command"
+            if self.config.overwrite:
+                again += " without --overwrite"
+            self.progress.say(f"saved at step {step}: {again} goes on from there")
             return self._record(states, None, 128 + interrupt.signal)
 
     def _start(self) -> tuple[Any, int]:
@@ -333,6 +359,7 @@ class _Run:
         self.checkpoints.clean(after=restored.step)
         self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
         self.peak_memory = restored.notes["peak_memory_bytes"]
+        self.last_logged = restored.notes["last_logged"]
         print(f"going on from the checkpoint of step {restored.step}", flush=True)
         return restored.state, restored.step
 
@@ -444,8 +471,10 @@ class _Run:
 
     def _save(self, states, step: int) -> None:
         with self.clock.measure("train"):
+            self.log.flush()
             notes = {
-                "seconds": self.clock.seconds,
+                "seconds": dict(self.clock.seconds),
+                "last_logged": self.log.last_step,
                 "timed_steps": self.clock.timed_steps,
                 "peak_memory_bytes": self._peak_memory(),
             }

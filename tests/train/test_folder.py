@@ -308,7 +308,7 @@ def test_damaged_configuration(run_folder, raw):
     (run_folder / "config.json").write_bytes(raw)
     assert "config.json" in refused(run_folder) or raw == b"{}"
     with pytest.raises(InputError) as info:
-        read_config(run_folder, RunConfig)
+        read_config(run_folder, "toy", RunConfig)
     assert str(run_folder) in str(info.value)
 
 
@@ -324,8 +324,9 @@ def test_read_json_names_what_is_missing(tmp_path):
 
 def test_read_config(tmp_path):
     config = RunConfig(steps=7, seeds=3, log_every=5, out=Path("elsewhere"))
-    write_json(tmp_path / "config.json", {"config": deciding_fields(config)})
-    found = read_config(tmp_path, RunConfig)
+    written = {"experiment": "toy", "config": deciding_fields(config)}
+    write_json(tmp_path / "config.json", written)
+    found = read_config(tmp_path, "toy", RunConfig)
     assert found == RunConfig(steps=7, seeds=3, out=tmp_path)
 
 
@@ -335,10 +336,13 @@ def test_read_config_of_another_experiment(tmp_path):
         width: int = 3
         height: int = 4
 
-    write_json(tmp_path / "config.json", {"config": deciding_fields(Other())})
-    with pytest.raises(InputError, match="another experiment.* height, width$"):
-        read_config(tmp_path, RunConfig)
-    assert read_config(tmp_path, Other) == Other(out=tmp_path)
+    written = {"experiment": "toy", "config": deciding_fields(Other())}
+    write_json(tmp_path / "config.json", written)
+    with pytest.raises(InputError, match="another version.* height, width$"):
+        read_config(tmp_path, "toy", RunConfig)
+    with pytest.raises(InputError, match="a run of toy, not of gan"):
+        read_config(tmp_path, "gan", Other)
+    assert read_config(tmp_path, "toy", Other) == Other(out=tmp_path)
 
 
 def test_write_json(tmp_path):

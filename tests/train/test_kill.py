@@ -4,12 +4,14 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from tensorboardX.proto import event_pb2
 
 TOY = Path(__file__).parents[1] / "toy_experiment.py"
 FLAGS = ["--seeds", "2", "--log-every", "3", "--block-steps", "10", "--eval-every"]
@@ -43,31 +45,61 @@ def unfinished_save(folder) -> bool:
     return any((folder / "checkpoints").glob("*orbax-checkpoint-tmp*"))
 
 
-def kill_once(folder, arguments, rng, in_save: bool) -> bool:
-    """Start the run, kill it; whether that fell inside a save (None: it had ended)."""
-    before = newest(folder)
+def kill_once(folder, arguments, rng, kind: str) -> bool:
+    """Start the run and kill it; whether that left a save unfinished.
+
+    Kinds: "early", at any moment of importing, restoring and the first steps; "going
+    on", some time after its next checkpoint; "saving", when a save has begun.
+    """
+    before, ready = newest(folder), folder.parent / "ready"
+    ready.unlink(missing_ok=True)
     process = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        arguments,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"JAXDL_TOY_READY": str(ready)},
     )
+    arrived = {
+        "early": ready.exists,
+        "going on": lambda: newest(folder) > before,
+        "saving": lambda: newest(folder) > before and unfinished_save(folder),
+    }[kind]
     deadline = time.monotonic() + 60
-    while newest(folder) <= before and process.poll() is None:  # it has gone on
+    while not arrived() and process.poll() is None:
         assert time.monotonic() < deadline
-        time.sleep(0.001)
-    if in_save:
-        while not unfinished_save(folder) and process.poll() is None:
-            pass
-    else:
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(0 if kind == "saving" else 0.001)
+    if kind != "saving":
+        time.sleep(rng.uniform(0, 3.0 if kind == "early" else 0.3))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     return unfinished_save(folder)
+
+
+def events_of(folder) -> dict:
+    """What TensorBoard shows: each tag's values by step, less what was purged."""
+    shown = {}
+    paths = (folder).glob("events.out.tfevents.*")
+    for path in sorted(paths, key=lambda path: int(path.name.rpartition(".")[2])):
+        data, position = path.read_bytes(), 0
+        while position + 12 <= len(data):
+            (length,) = struct.unpack_from("<Q", data, position)
+            event = event_pb2.Event.FromString(
+                data[position + 12 : position + 12 + length]
+            )
+            position += 16 + length
+            if event.HasField("session_log"):
+                shown = {key: v for key, v in shown.items() if key[1] < event.step}
+            for value in event.summary.value:
+                if value.HasField("simple_value"):
+                    shown[value.tag, event.step] = value.simple_value
+    return shown
 
 
 @pytest.mark.parametrize("executor", ["sequential", "vmap"])
 @pytest.mark.parametrize(
     "kills, steps",
     [
-        pytest.param(2, 1500, id="few"),
+        pytest.param(3, 600, id="few"),
         pytest.param(20, 20_000, id="many", marks=pytest.mark.slow),
     ],
 )
@@ -77,7 +109,8 @@ def test_killed_runs_end_in_the_same_bits(tmp_path, executor, kills, steps):
     inside = 0
     for i in range(kills):
         arguments = command(tmp_path / "killed", executor, steps, *flags)
-        inside += kill_once(tmp_path / "killed", arguments, rng, in_save=i % 4 == 1)
+        kind = ["going on", "saving", "early", "going on"][i % 4]
+        inside += kill_once(tmp_path / "killed", arguments, rng, kind)
         assert not (tmp_path / "killed" / "result.json").exists(), "it had finished"
     expected = finish(tmp_path / "untouched", executor, steps, "--save-every", "5000")
     found = finish(tmp_path / "killed", executor, steps, *flags)
@@ -85,5 +118,5 @@ def test_killed_runs_end_in_the_same_bits(tmp_path, executor, kills, steps):
     assert found["metrics"] == expected["metrics"]
     left, right = tmp_path / "killed", tmp_path / "untouched"
     assert lines_without_clock(left) == lines_without_clock(right)
-    if kills >= 20:
-        assert inside >= 3
+    assert events_of(left) == events_of(right)
+    assert inside >= (3 if kills >= 20 else 1)

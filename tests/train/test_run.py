@@ -151,6 +151,12 @@ def test_a_finished_run_prints_its_result_and_changes_nothing(untouched, capsys)
     out = capsys.readouterr().out
     assert out.splitlines()[0] == f"run folder: {record.folder}"
     assert "final_error" in out and again.result == record.result
+    for left, right in zip(again.states, record.states, strict=True):
+        assert state_sha256(left) == state_sha256(right)
+    np.testing.assert_array_equal(
+        again.history.evaluations.values["weights"],
+        record.history.evaluations.values["weights"],
+    )
     after = {p: p.stat().st_mtime_ns for p in record.folder.rglob("*") if p.is_file()}
     assert before == after
 
@@ -193,6 +199,40 @@ def test_compiles_once_per_block_length(tmp_path):
         # first to choose the executor.
         compiled = len(traces) - (i + 1) * 2
         assert compiled <= 3 + 1 * (i + 1)
+
+
+def damage_line(folder):
+    lines = (folder / "metrics.jsonl").read_bytes().split(b"\n")
+    lines[1] = lines[1][:-9]
+    (folder / "metrics.jsonl").write_bytes(b"\n".join(lines))
+
+
+def drop_lines(folder):
+    lines = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "metrics.jsonl").write_bytes(b"".join(lines[:2]))
+
+
+def truncate_arrays(folder):
+    path = folder / "evaluations" / "000000020.npz"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (damage_line, "metrics.jsonl is damaged at line 2"),
+        (drop_lines, "metrics.jsonl ends at step 7, before"),
+        (truncate_arrays, "000000020.npz is missing or damaged"),
+    ],
+    ids=["a line", "lines missing", "arrays"],
+)
+def test_a_damaged_log_is_named(tmp_path, damage, message):
+    cfg = Config(steps=60, eval_every=20, log_every=7, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", stop_at(40, experiment), DATA, cfg)
+    damage(cfg.out)
+    with pytest.raises(RunError, match=message):
+        run("toy", experiment, DATA, cfg)
 
 
 def test_steps_zero_evaluates_only(tmp_path):
