@@ -1,9 +1,9 @@
 """Exit codes and messages of scripts, and the `jaxdl` command."""
 
 import dataclasses
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -208,16 +208,23 @@ def test_results_check(tmp_path, capsys):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_help_is_quick(path):
+    """On an idle machine its seconds are those of the processor, which are measured:
+    other tests run beside this one.
+    """
     seconds = []
-    for _ in range(3):  # the best of three: the machine may be busy
-        begin = time.perf_counter()
+    for _ in range(3):
+        before = os.times()
         done = subprocess.run(
             [sys.executable, str(path), "--help"], capture_output=True, text=True
         )
-        seconds.append(time.perf_counter() - begin)
+        after = os.times()
+        seconds.append(
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
         assert done.returncode == 0 and "--steps" in done.stdout, done.stderr
-        if seconds[-1] < 1.5:
-            break
     assert min(seconds) < 1.5
 
 

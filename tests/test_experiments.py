@@ -377,7 +377,7 @@ def test_a_source_folder_that_is_not_there(gan, empty, capsys):
 def test_a_run_of_another_configuration(gan, gan_copy, capsys):
     argv = [*TOY["gan"], "--learning-rate", "0.5", "--out", str(gan_copy)]
     said = refused(gan, argv, gan_copy.parent, capsys)
-    assert "config.learning_rate: 0.0002, now 0.5" in said and "--overwrite" in said
+    assert "config.learning_rate: 0.0005, now 0.5" in said and "--overwrite" in said
     assert "batch_size" not in said  # that one agrees
 
 
