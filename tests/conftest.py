@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import socket
 import sys
 
 import jax
@@ -40,3 +41,15 @@ def load_script():
         return module
 
     return load
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Points the downloads to a port that refuses connections."""
+    from jaxdl.data import builders
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+    for builder_cls in builders.BUILDERS.values():
+        monkeypatch.setattr(builder_cls, "URL", url)

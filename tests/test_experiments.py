@@ -6,7 +6,6 @@ import json
 import math
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -338,16 +337,6 @@ BAD = [
 @pytest.mark.parametrize(("flags", "sentence"), BAD, ids=[flags for flags, _ in BAD])
 def test_bad_flags(gan, flags, sentence, empty, capsys):
     assert sentence in refused(gan, flags.split(), empty, capsys)
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    """Points the downloads to a port that refuses connections."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-    for builder_cls in builders.BUILDERS.values():
-        monkeypatch.setattr(builder_cls, "URL", url)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

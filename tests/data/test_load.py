@@ -3,7 +3,6 @@ import hashlib
 import os
 import random
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -48,16 +47,6 @@ def tiny_mnist(tiny, monkeypatch):
     """The folder of `tiny`, taken for the original files of MNIST."""
     monkeypatch.setattr(builders.JaxdlMnist, "SHA256", tiny[2])
     return tiny[0]
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    """Points the downloads to a port that refuses connections."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-    for builder_cls in builders.BUILDERS.values():
-        monkeypatch.setattr(builder_cls, "URL", url)
 
 
 @pytest.fixture(scope="module")
