@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
 from jaxdl.types import Model, Params
 
@@ -116,12 +117,11 @@ def paper_gan(pixels: int) -> GAN:
     class Discriminator(nn.Module):
         @nn.compact
         def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, " batch"]:
-            deterministic = not self.has_rng("dropout")
-            hidden = nn.Dropout(0.2, deterministic=deterministic)(x)
+            hidden = Dropout(0.2)(x)
             for _ in range(2):
                 pieces = nn.Dense(num_units * num_pieces, kernel_init=uniform(0.005))
                 hidden = maxout(pieces(hidden), num_units, num_pieces)
-                hidden = nn.Dropout(0.5, deterministic=deterministic)(hidden)
+                hidden = Dropout(0.5)(hidden)
             return nn.Dense(1, kernel_init=uniform(0.005), name="out")(hidden)[:, 0]
 
     return GAN(
@@ -167,9 +167,8 @@ def mlp_gan(
     class Discriminator(nn.Module):
         @nn.compact
         def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, " batch"]:
-            deterministic = not self.has_rng("dropout")
             for _ in range(2):
-                x = nn.Dropout(dropout, deterministic=deterministic)(hidden_layer(x))
+                x = Dropout(dropout)(hidden_layer(x))
             return nn.Dense(1, name="out")(x)[:, 0]
 
     return GAN(

@@ -1,3 +1,5 @@
 """Layers."""
 
+from jaxdl.nn.dropout import Dropout as Dropout
+from jaxdl.nn.dropout import keep_mask as keep_mask
 from jaxdl.nn.linen import from_linen as from_linen

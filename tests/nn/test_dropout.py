@@ -1,0 +1,69 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jaxdl.nn.dropout import Dropout, keep_mask
+from jaxdl.nn.linen import from_linen
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.2, 0.5, 0.7, 0.8, 1.0])
+def test_masks_are_bernoulli(keep):
+    mask = np.asarray(keep_mask(jax.random.key(1), (400, 501), keep))
+    error = 4 * np.sqrt(keep * (1 - keep) / mask.size) + 1e-9
+    np.testing.assert_allclose(mask.mean(), keep, atol=error)
+    # Draws that share a word, neighbours, and rows are independent.
+    for left, right in [
+        (mask[:, 0:-1:2], mask[:, 1::2]),
+        (mask[:, 1:-1:2], mask[:, 2::2]),
+        (mask[:-1], mask[1:]),
+    ]:
+        both = (left & right).mean()
+        np.testing.assert_allclose(both, keep**2, atol=2 * error)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (2, 5), (7, 1, 3)])
+def test_masks_of_any_shape(shape):
+    mask = keep_mask(jax.random.key(0), shape, 0.5)
+    assert mask.shape == shape and mask.dtype == jnp.bool_
+    again = jax.jit(keep_mask, static_argnums=(1, 2))(jax.random.key(0), shape, 0.5)
+    np.testing.assert_array_equal(mask, again)
+
+
+def test_every_row_of_a_vmap_has_its_own_mask():
+    keys = jax.random.split(jax.random.key(0), 3)
+    masks = jax.vmap(lambda key: keep_mask(key, (50,), 0.5))(keys)
+    for i in range(3):
+        np.testing.assert_array_equal(masks[i], keep_mask(keys[i], (50,), 0.5))
+    assert not np.array_equal(masks[0], masks[1])
+
+
+def test_dropped_or_scaled():
+    model = from_linen(Dropout(0.2), example=jnp.ones((1, 4)))
+    x = jnp.arange(1.0, 2001).reshape(20, 100)
+    np.testing.assert_array_equal(model.apply({}, x), x)
+    y = np.asarray(model.apply({}, x, key=jax.random.key(3)))
+    kept = y != 0
+    np.testing.assert_allclose(y[kept], np.asarray(x)[kept] / 0.8, rtol=1e-6)
+    assert 0.75 < kept.mean() < 0.85
+    other = np.asarray(model.apply({}, x, key=jax.random.key(4)))
+    assert not np.array_equal(y, other)
+
+
+def test_gradient_passes_where_it_was_kept():
+    model = from_linen(Dropout(0.5), example=jnp.ones((1, 4)))
+    key = jax.random.key(0)
+    with jax.enable_x64(True):
+        x = jnp.linspace(-1, 1, 12).reshape(3, 4)
+        check_grads(jax.jit(lambda x: model.apply({}, x, key=key)), (x,), order=2)
+        grad = jax.grad(lambda x: model.apply({}, x, key=key).sum())(x)
+        kept = np.asarray(model.apply({}, jnp.ones_like(x), key=key))
+        np.testing.assert_array_equal(grad, kept)
+    assert set(np.unique(kept)) == {0.0, 2.0}
+
+
+def test_no_rate_draws_nothing():
+    model = from_linen(Dropout(0.0), example=jnp.ones((1, 4)))
+    x = jnp.ones((2, 4))
+    np.testing.assert_array_equal(model.apply({}, x, key=jax.random.key(0)), x)
