@@ -448,6 +448,7 @@ class _Run:
 
     def _evaluate(self, states, step: int, train: dict | None, final: bool) -> None:
         """Evaluate each seed, and write the line of this step."""
+        self.checkpoints.wait()  # its copy of the states and ours would add up
         with self.clock.measure("evaluate"):
             found = [
                 {

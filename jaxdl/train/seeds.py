@@ -19,7 +19,7 @@ ExecutorName = Literal["sequential", "vmap"]
 
 # FLOP of one step of all seeds together up to which `vmap` was measured to win on CPU
 # (benchmarks/executors.py).
-VMAP_FLOP = 2.5e8
+VMAP_FLOP = 7e8
 
 
 class SeedKeys(NamedTuple):
