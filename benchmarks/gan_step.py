@@ -253,7 +253,7 @@ def time_runner(seconds: float) -> dict:
         "runner, digits pair",
         np.array([1 / result["steps_per_second"]]),
         "bare scanned loop",
-        np.array([np.mean(times)]),
+        np.array(times),
         steps=10 * tenth,
         runner_train_seconds=result["seconds"]["train"],
         bare_tenths=times,
