@@ -116,6 +116,7 @@ class RunLog:
         partial = self._path.with_suffix(".tmp")
         partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
         os.replace(partial, self._path)
+        (self._arrays / "partial.tmp").unlink(missing_ok=True)
         for path in self._arrays.glob("*.npz"):
             if path.stem.isdigit() and int(path.stem) > last_step:
                 path.unlink()
@@ -155,6 +156,8 @@ class RunLog:
                     curves = {"": float(np.mean(values))}
                 scalars |= {f"{group}/{name}{k}": v for k, v in curves.items()}
         self._events.write(step, scalars, arrays or {})
+        if arrays:  # they take long enough to be looked for at once
+            self.flush()
 
     def history(self) -> History:
         """Everything logged so far."""
