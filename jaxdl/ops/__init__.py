@@ -1,5 +1,13 @@
 """Formulas."""
 
+from jaxdl.ops.activations import ACTIVATIONS as ACTIVATIONS
+from jaxdl.ops.activations import Activation as Activation
+from jaxdl.ops.activations import activation as activation
+from jaxdl.ops.activations import gelu as gelu
+from jaxdl.ops.activations import linear as linear
+from jaxdl.ops.activations import maxout as maxout
+from jaxdl.ops.activations import piecewise_linear as piecewise_linear
+from jaxdl.ops.activations import unit_step as unit_step
 from jaxdl.ops.adversarial import discriminator_loss as discriminator_loss
 from jaxdl.ops.adversarial import gan_value as gan_value
 from jaxdl.ops.adversarial import minimax_generator_loss as minimax_generator_loss
@@ -9,3 +17,5 @@ from jaxdl.ops.adversarial import (
 from jaxdl.ops.images import mean_image as mean_image
 from jaxdl.ops.images import to_bytes as to_bytes
 from jaxdl.ops.images import unit_pixels as unit_pixels
+from jaxdl.ops.losses import half_squared_error as half_squared_error
+from jaxdl.ops.losses import softmax_cross_entropy as softmax_cross_entropy

@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 
-from jaxdl.models.gan import maxout, mlp_gan, paper_gan, small_gan, with_mean_image
+from jaxdl.models.gan import mlp_gan, paper_gan, small_gan, with_mean_image
 
 CONSTRUCTORS = {"paper": paper_gan, "mlp": mlp_gan}
 each_gan = pytest.mark.parametrize("make", CONSTRUCTORS.values(), ids=CONSTRUCTORS)
@@ -177,30 +176,6 @@ def test_paper_discriminator_noise_follows_the_key():
     assert not np.array_equal(noisy, apply(params, x, key=other))
     clean = apply(params, x)
     assert clean[0] == clean[1]
-
-
-def test_maxout_equals_reduction(variant):
-    x = jax.random.normal(jax.random.key(0), (4, 15))
-    got = variant(lambda x: maxout(x, 3, 5))(x)
-    np.testing.assert_array_equal(got, np.asarray(x).reshape(4, 5, 3).max(axis=1))
-
-
-def test_maxout_gradients():
-    with jax.enable_x64(True):
-        x = np.random.default_rng(0).normal(size=(4, 15))
-        f = jax.jit(lambda x: maxout(x, 3, 5))
-        check_grads(f, (x,), order=2, modes=["rev"])
-
-
-def test_maxout_gradient_at_ties():
-    shares = jax.grad(lambda x: maxout(x, 1, 5).sum())(jnp.zeros((1, 5)))
-    assert bool((shares >= 0).all())
-    np.testing.assert_allclose(shares.sum(), 1)
-
-
-def test_maxout_refuses_wrong_width():
-    with pytest.raises(ValueError, match="14 features are not 3 units of 5 pieces"):
-        maxout(jnp.zeros((2, 14)), 3, 5)
 
 
 @each_gan

@@ -1,0 +1,1 @@
+"""Derivatives by hand, and checks of all the others."""
