@@ -3,6 +3,7 @@
 `experiments/published.json` holds each published figure once; every result file in
 `experiments/results/` refers to figures by their id. Results of equal configuration and
 disjoint seeds become one row, whose mean and 95 % interval are computed over all seeds.
+A sweep's file holds one result for each of its cases, and gives rows for each.
 
 A protocol is a dict of named fields and is compared field by field. `null` in a
 published protocol means that the source leaves the field open: a result states what it
@@ -110,7 +111,7 @@ class Row(NamedTuple):
       differences: one text for each field whose published value is not ours.
       verdict: "Reached", "Not reached", "Reduced", "Not run", or None where there is
         nothing to judge by.
-      files: names of the result files.
+      files: names of the result files, with ": case" for one of a sweep.
     """
 
     system: str
@@ -204,17 +205,36 @@ def read_result(path: Path) -> dict[str, Any]:
     Raises:
       InputError: naming the file and the field that is missing, not finite or odd.
     """
-    result = _read_json(path)
-    _check_fields(result, _RESULT_FIELDS, str(path))
-    _check_fields(result["data"], {"name": str, "checksum": str}, f"{path}, data")
+    return _checked_result(_read_json(path), str(path))
+
+
+def _checked_result(result: Any, where: str) -> dict[str, Any]:
+    _check_fields(result, _RESULT_FIELDS, where)
+    _check_fields(result["data"], {"name": str, "checksum": str}, f"{where}, data")
     seeds = result["seeds"]
     if not seeds or not all(type(s) is int for s in seeds):
-        raise InputError(f"{path}: field 'seeds' must list whole numbers.")
+        raise InputError(f"{where}: field 'seeds' must list whole numbers.")
     if len(set(seeds)) < len(seeds):
-        raise InputError(f"{path}: field 'seeds' holds a seed twice.")
+        raise InputError(f"{where}: field 'seeds' holds a seed twice.")
     for name, metric in result["metrics"].items():
-        _check_metric(metric, len(seeds), f"{path}, metrics.{name}")
+        _check_metric(metric, len(seeds), f"{where}, metrics.{name}")
     return result
+
+
+def _cases(path: Path) -> dict[str, dict[str, Any]]:
+    """The results in a file: its own, or one for each case of a sweep."""
+    content = _read_json(path)
+    if not isinstance(content, dict) or "cases" not in content:
+        return {path.name: _checked_result(content, str(path))}
+    cases = content["cases"]
+    if not isinstance(cases, dict) or not cases:
+        raise InputError(
+            f"{path}: field 'cases' must hold at least one result by name."
+        )
+    return {
+        f"{path.name}: {name}": _checked_result(case, f"{path}, cases.{name}")
+        for name, case in cases.items()
+    }
 
 
 def protocol_differences(
@@ -339,9 +359,9 @@ def ledger_rows(results_dir: Path, published_path: Path) -> list[Row]:
     figures = read_published(published_path)
     if not results_dir.is_dir():
         raise InputError(f"{results_dir}: no such folder of results.")
-    results = {
-        path.name: read_result(path) for path in sorted(results_dir.glob("*.json"))
-    }
+    results: dict[str, dict[str, Any]] = {}
+    for path in sorted(results_dir.glob("*.json")):
+        results |= _cases(path)
     rows: dict[str | None, list[Row]] = {name: [] for name in [*figures, None]}
     for parts in _merged_parts(results):
         file, result, name = parts[0]

@@ -9,3 +9,5 @@ from jaxdl.train.state import GanState as GanState
 from jaxdl.train.step import make_gan_init as make_gan_init
 from jaxdl.train.step import make_gan_step as make_gan_step
 from jaxdl.train.step import make_uniform_batch as make_uniform_batch
+from jaxdl.train.sweep import Case as Case
+from jaxdl.train.sweep import SweepRecord as SweepRecord

@@ -29,7 +29,6 @@ from jaxdl.train.folder import open_folder, read_json, write_json
 from jaxdl.train.log import History, Progress, RunLog, read_history
 from jaxdl.train.seeds import (
     Executor,
-    SeedKeys,
     choose_executor,
     make_executor,
     seed_keys,
@@ -110,7 +109,7 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
     """
     batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
     keys = [seed_keys(config.seed + i) for i in range(config.seeds)]
-    _check_step(experiment, batch_fn, data, keys[0])
+    check_step(experiment, data, config)
     folder = run_folder(name, data.name, config)
     print(f"run folder: {folder}", flush=True)
     folder = folder.absolute()  # Orbax refuses relative ones; "." may be set aside
@@ -120,7 +119,7 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
         "data": {"name": data.name, "checksum": data.checksum},
     }
     with (
-        _disk_full_as_error(folder),
+        disk_full_as_error(folder),
         open_folder(folder, identity, config.overwrite) as found,
     ):
         if found and (folder / "result.json").exists():
@@ -196,8 +195,10 @@ def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
-def _check_step(experiment: Experiment, batch_fn, data, keys: SeedKeys) -> None:
+def check_step(experiment: Experiment, data: Any, config: RunConfig) -> None:
     """Trace one step, so that what cannot work is refused before a file is written."""
+    batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
+    keys = seed_keys(config.seed)
 
     def one_step(data, keys):
         state = experiment.init(keys.init, data, None)
@@ -218,7 +219,8 @@ def _executor_name(experiment, batch_fn, data, keys, config: RunConfig) -> str:
 
 
 @contextlib.contextmanager
-def _disk_full_as_error(folder: Path) -> Iterator[None]:
+def disk_full_as_error(folder: Path) -> Iterator[None]:
+    """Turn an `OSError` of writing in a run's folder into one clear `RunError`."""
     try:
         yield
     except OSError as error:

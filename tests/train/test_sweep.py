@@ -1,0 +1,183 @@
+"""Sweeps: the cases' own runs, gone on with where they stopped, in one ledger entry."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import pytest
+from matplotlib.figure import Figure
+from toy_experiment import Config, examples, make_experiment
+
+from jaxdl.errors import InputError, RunError
+from jaxdl.results import ledger_rows
+from jaxdl.train.run import run
+from jaxdl.train.sweep import Case, sweep
+
+DATA = examples()
+RATES = {"slow": 1e-3, "middle": 1e-2, "fast": 1e-1}
+
+
+def make_cases(config, **changes):
+    """A case for each learning rate; `changes` replace the experiment of one."""
+    configs = {
+        name: dataclasses.replace(config, learning_rate=rate)
+        for name, rate in RATES.items()
+    }
+    return {
+        name: Case(cfg, changes.get(name, make_experiment(cfg)))
+        for name, cfg in configs.items()
+    }
+
+
+def interrupted_once(experiment):
+    """The experiment, sending its process SIGTERM in the first evaluation."""
+    sent = []
+
+    def evaluate(state, data, key, final):
+        if not sent:
+            sent.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return experiment.evaluate(state, data, key, final)
+
+    return experiment._replace(evaluate=evaluate)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    config = Config(seeds=2, out=tmp_path_factory.mktemp("untouched") / "sweep")
+    drawn = []
+
+    def figures(records):
+        drawn.append({k: r.result["metrics"]["error"] for k, r in records.items()})
+        return {"all": Figure(figsize=(1, 1))}
+
+    record = sweep("toy", make_cases(config), DATA, config, figures=figures)
+    return record, drawn
+
+
+def test_cases_are_runs_of_their_own(untouched, tmp_path):
+    record, drawn = untouched
+    assert record.exit_code == 0 and list(record.records) == list(RATES)
+    for name, rate in RATES.items():
+        cfg = Config(seeds=2, learning_rate=rate, out=tmp_path / name)
+        alone = run("toy", make_experiment(cfg), DATA, cfg).result
+        case = json.loads((record.folder / name / "result.json").read_text())
+        assert case["state_sha256"] == alone["state_sha256"]
+        assert case["metrics"] == alone["metrics"]
+        assert case["config_hash"] == alone["config_hash"]
+        assert record.result["cases"][name] == case
+        assert drawn[0][name] == case["metrics"]["error"]
+    assert (record.folder / "figures" / "all.png").stat().st_size > 0
+
+
+def test_result_is_written_once_and_names_no_path(untouched):
+    record, _ = untouched
+    written = (record.folder / "result.json").read_text()
+    assert json.loads(written) == record.result
+    assert str(record.folder) not in written
+    assert str(record.folder) not in (record.folder / "config.json").read_text()
+    assert len(record.result["state_sha256"]) == 64
+    assert record.result["seeds"] == [0, 1]
+
+
+def test_finished_sweep_repeats_nothing(untouched):
+    record, drawn = untouched
+    before = {p: p.stat().st_mtime_ns for p in record.folder.rglob("result.json")}
+
+    def never(state, data, key, final):
+        raise AssertionError("evaluated again")
+
+    config = record.config
+    cases = {
+        name: case._replace(experiment=case.experiment._replace(evaluate=never))
+        for name, case in make_cases(config).items()
+    }
+    again = sweep("toy", cases, DATA, config)
+    assert again.result == record.result and len(drawn) == 1
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert [len(r.states) for r in again.records.values()] == [2, 2, 2]
+
+
+def test_goes_on_at_the_first_unfinished_case(untouched, tmp_path):
+    config = Config(seeds=2, out=tmp_path / "sweep")
+    middle = dataclasses.replace(config, learning_rate=RATES["middle"])
+    stopping = make_cases(config, middle=interrupted_once(make_experiment(middle)))
+    stopped = sweep("toy", stopping, DATA, config)
+    assert stopped.exit_code == 128 + signal.SIGTERM and stopped.result is None
+    assert list(stopped.records) == ["slow", "middle"]
+    assert not (config.out / "result.json").exists()
+    slow = (config.out / "slow" / "result.json").stat().st_mtime_ns
+    whole = sweep("toy", make_cases(config), DATA, config)
+    assert whole.result["state_sha256"] == untouched[0].result["state_sha256"]
+    assert (config.out / "slow" / "result.json").stat().st_mtime_ns == slow
+
+
+def test_ledger_has_a_row_for_each_case(tmp_path):
+    config = Config(out=tmp_path / "sweep")
+    cases = {
+        name: case._replace(
+            experiment=case.experiment._replace(
+                protocols={"error": {"rate": case.config.learning_rate}}
+            )
+        )
+        for name, case in make_cases(config).items()
+    }
+    record = sweep("toy", cases, DATA, config)
+    (tmp_path / "published.json").write_text("[]")
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "toy.json").write_text((record.folder / "result.json").read_text())
+    rows = ledger_rows(results, tmp_path / "published.json")
+    assert [row.protocol["rate"] for row in rows] == list(RATES.values())
+    assert rows[0].files == ("toy.json: slow",)
+    # Another seed of one case alone joins that case's row.
+    cfg = dataclasses.replace(
+        cases["fast"].config, seed=7, out=tmp_path / "more", overwrite=False
+    )
+    run("toy", cases["fast"].experiment, DATA, cfg)
+    more = (tmp_path / "more" / "result.json").read_text()
+    (results / "toy-more.json").write_text(more)
+    rows = ledger_rows(results, tmp_path / "published.json")
+    seeds = {row.protocol["rate"]: row.seeds for row in rows}
+    assert seeds == {1e-3: (0,), 1e-2: (0,), 1e-1: (0, 7)}
+
+
+def test_what_no_case_can_do_is_refused_before_the_first(tmp_path):
+    config = Config(out=tmp_path / "sweep")
+    cases = make_cases(config)
+    too_large = dataclasses.replace(config, batch_size=65)
+    cases["fast"] = Case(too_large, make_experiment(too_large))
+    with pytest.raises(InputError, match="batch_size is 65"):
+        sweep("toy", cases, DATA, config)
+    assert not config.out.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "A", "a/b", ".hidden"])
+def test_refuses_names_that_are_no_folder(name, tmp_path):
+    config = Config(out=tmp_path / "sweep")
+    with pytest.raises(InputError, match="names a folder"):
+        sweep("toy", {name: Case(config, make_experiment(config))}, DATA, config)
+    assert not config.out.exists()
+
+
+def test_other_cases_need_another_folder(untouched):
+    record, _ = untouched
+    cases = make_cases(record.config)
+    del cases["fast"]
+    with pytest.raises(InputError, match="another configuration"):
+        sweep("toy", cases, DATA, record.config)
+
+
+def test_a_run_that_must_stop_keeps_the_cases_before(tmp_path):
+    config = Config(out=tmp_path / "sweep")
+    middle = make_experiment(config)
+
+    def step(state, batch):
+        state, metrics = middle.step(state, batch)
+        return state, {"loss": metrics["loss"] * float("inf")}
+
+    with pytest.raises(RunError, match="loss is inf"):
+        cases = make_cases(config, middle=middle._replace(step=step))
+        sweep("toy", cases, DATA, config)
+    assert (config.out / "slow" / "result.json").exists()
