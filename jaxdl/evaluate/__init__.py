@@ -1,5 +1,9 @@
 """Measures of a finished model."""
 
+from jaxdl.evaluate.classification import error_percent as error_percent
+from jaxdl.evaluate.classification import (
+    make_classification_evaluate as make_classification_evaluate,
+)
 from jaxdl.evaluate.gan import Sampler as Sampler
 from jaxdl.evaluate.gan import gan_protocols as gan_protocols
 from jaxdl.evaluate.gan import make_gan_evaluate as make_gan_evaluate
@@ -7,5 +11,11 @@ from jaxdl.evaluate.gan import make_sampler as make_sampler
 from jaxdl.evaluate.gan import nearest_images as nearest_images
 from jaxdl.evaluate.parzen import parzen_log_likelihood as parzen_log_likelihood
 from jaxdl.evaluate.parzen import select_sigma as select_sigma
+from jaxdl.evaluate.signals import Nets as Nets
+from jaxdl.evaluate.signals import Signals as Signals
+from jaxdl.evaluate.signals import collapse_linear as collapse_linear
+from jaxdl.evaluate.signals import initial_signals as initial_signals
+from jaxdl.evaluate.signals import jacobian_singular_values as jacobian_singular_values
+from jaxdl.evaluate.signals import layer_signals as layer_signals
 from jaxdl.evaluate.statistics import mean_ci95 as mean_ci95
 from jaxdl.evaluate.statistics import standard_error as standard_error

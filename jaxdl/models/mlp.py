@@ -61,7 +61,8 @@ def forward(
                 f"layer {i + 1} has a bias of shape {bias.shape}: expected "
                 f"{kernel.shape[1:]}, one for each column of its kernel"
             )
-        preactivations.append(jnp.einsum("...i,io->...o", a, kernel) + bias)
+        z = jnp.einsum("...i,io->...o", a, kernel)
+        preactivations.append(z + jnp.broadcast_to(bias, z.shape))
         activations.append(activation(name).fn(preactivations[-1]))
     return Trace(tuple(preactivations), tuple(activations))
 

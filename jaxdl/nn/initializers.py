@@ -6,11 +6,20 @@ Each is `init(key, shape, dtype) -> kernel` for a kernel [in out], as in `jax.nn
 import jax
 from jax.nn.initializers import Initializer
 
+
+def _compiled(initializer: Initializer) -> Initializer:
+    # Called layer by layer, it would run an operation at a time.
+    return jax.jit(initializer, static_argnums=(1, 2))
+
+
 INITIALIZERS: dict[str, Initializer] = {
-    "standard": jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform"),
-    "glorot": jax.nn.initializers.glorot_uniform(),
-    "he": jax.nn.initializers.he_normal(),
-    "orthogonal": jax.nn.initializers.orthogonal(),
+    name: _compiled(initializer)
+    for name, initializer in (
+        ("standard", jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")),
+        ("glorot", jax.nn.initializers.glorot_uniform()),
+        ("he", jax.nn.initializers.he_normal()),
+        ("orthogonal", jax.nn.initializers.orthogonal()),
+    )
 }
 """By name, with n_in and n_out the kernel's sizes:
 

@@ -1,3 +1,6 @@
 """Objectives."""
 
 from jaxdl.objectives.adversarial import make_gan_losses as make_gan_losses
+from jaxdl.objectives.classification import (
+    make_classification_loss as make_classification_loss,
+)

@@ -1,13 +1,19 @@
 """Training: what the runner is made of; `run` itself is in `jaxdl.train.run`."""
 
 from jaxdl.train.config import RunConfig as RunConfig
+from jaxdl.train.ensemble import Ensemble as Ensemble
+from jaxdl.train.ensemble import make_ensemble_init as make_ensemble_init
+from jaxdl.train.ensemble import make_ensemble_step as make_ensemble_step
 from jaxdl.train.folder import read_config as read_config
 from jaxdl.train.run import Experiment as Experiment
 from jaxdl.train.run import Record as Record
 from jaxdl.train.run import load_run as load_run
 from jaxdl.train.state import GanState as GanState
+from jaxdl.train.state import TrainState as TrainState
 from jaxdl.train.step import make_gan_init as make_gan_init
 from jaxdl.train.step import make_gan_step as make_gan_step
+from jaxdl.train.step import make_init as make_init
+from jaxdl.train.step import make_train_step as make_train_step
 from jaxdl.train.step import make_uniform_batch as make_uniform_batch
 from jaxdl.train.sweep import Case as Case
 from jaxdl.train.sweep import SweepRecord as SweepRecord

@@ -21,3 +21,17 @@ class GanState(NamedTuple):
     disc_params: Params
     gen_opt_state: optax.OptState
     disc_opt_state: optax.OptState
+
+
+class TrainState(NamedTuple):
+    """The state of one network trained on one loss.
+
+    Attributes:
+      key: split at every step; the next step's randomness.
+      params: parameters.
+      opt_state: the optimizer's state.
+    """
+
+    key: PRNGKey
+    params: Params
+    opt_state: optax.OptState

@@ -8,8 +8,8 @@ import jax
 import optax
 
 from jaxdl.errors import InputError
-from jaxdl.train.state import GanState
-from jaxdl.types import Batch, Model, Params, PRNGKey, State
+from jaxdl.train.state import GanState, TrainState
+from jaxdl.types import Batch, LossFn, Model, Params, PRNGKey, State
 
 
 @functools.lru_cache(maxsize=16)  # equal batches are one function, compiled once
@@ -42,6 +42,43 @@ def make_uniform_batch(batch_size: int, *, num_batches: int | None = None) -> Ca
         return jax.tree.map(lambda leaf: leaf[indices], data.train)
 
     return batch_fn
+
+
+def make_init(
+    model: Model, optimizer: optax.GradientTransformation
+) -> Callable[..., TrainState]:
+    """`init(key, data, previous) -> TrainState` for one model and its optimizer."""
+
+    def init(key: PRNGKey, data, previous) -> TrainState:
+        del data, previous
+        key, params_key = jax.random.split(key)
+        params = model.init(params_key)
+        return TrainState(key, params, optimizer.init(params))
+
+    return init
+
+
+def make_train_step(
+    loss_fn: LossFn, optimizer: optax.GradientTransformation
+) -> Callable[[TrainState, Batch], tuple[TrainState, dict]]:
+    """One step of descent on a loss.
+
+    Args:
+      loss_fn: `(params, batch, key) -> (scalar, metrics)`.
+      optimizer: makes the step from the gradient.
+
+    Returns:
+      `train_step(state, batch) -> (state, metrics)`.
+    """
+
+    def train_step(state: TrainState, batch) -> tuple[TrainState, dict]:
+        key, loss_key = jax.random.split(state.key)
+        grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params, batch, loss_key)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return TrainState(key, params, opt_state), dict(metrics)
+
+    return train_step
 
 
 def make_gan_init(

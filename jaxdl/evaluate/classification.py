@@ -1,0 +1,53 @@
+"""How well a classifier does on images that it was not trained on."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxdl.ops.images import unit_pixels
+from jaxdl.ops.losses import softmax_cross_entropy
+from jaxdl.types import Params
+
+
+def error_percent(
+    logits: Float[Array, "*batch classes"], labels: Int[Array, "*batch"]
+) -> Float[Array, ""]:
+    """Share of examples whose largest logit is not that of their class, in percent."""
+    return 100 * jnp.mean(jnp.argmax(logits, axis=-1) != labels)
+
+
+def make_classification_evaluate(apply_fn: Callable) -> Callable:
+    """`evaluate(state, data, key, final)` of a classifier on images.
+
+    On the validation split `validation_loss` (mean cross-entropy, nats) and
+    `validation_error` (percent); when `final`, `test_error` (percent) on the test
+    split.
+
+    Args:
+      apply_fn: `apply_fn(params, x)` maps flat images [batch pixels] in [0, 1] to
+        logits [batch classes]; the parameters are `state.params`.
+    """
+
+    @jax.jit
+    def logits_of(params: Params, images):
+        def one(image):
+            return apply_fn(params, unit_pixels(image[None]))[0]
+
+        return jax.lax.map(one, images, batch_size=1000)  # in chunks, to save memory
+
+    def evaluate(state, data, key, final: bool) -> dict:
+        del key  # nothing is drawn
+        labels = data.validation.label
+        logits = logits_of(state.params, data.validation.image)
+        values = {
+            "validation_loss": jnp.mean(softmax_cross_entropy(logits, labels)),
+            "validation_error": error_percent(logits, labels),
+        }
+        if final:
+            logits = logits_of(state.params, data.test.image)
+            values["test_error"] = error_percent(logits, data.test.label)
+        return values
+
+    return evaluate
