@@ -22,13 +22,21 @@ from jaxdl.data import builders
 from jaxdl.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = sorted(ROOT.glob("experiments/*.py"))
+SWEEPS = {"vanishing_gradient"}  # each has a file of its own in tests/experiments
+SCRIPTS = sorted(
+    path for path in ROOT.glob("experiments/*.py") if path.stem not in SWEEPS
+)
 TOY = {
     "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
+    "xor": "--steps 20 --nets 50 --eval-every 10 --block-steps 10".split(),
+    "perceptron": "--steps 20 --inputs 3 --block-steps 10".split(),
 }
 FIGURES = {
     "gan": {"samples", "progress", "nearest", "interpolation", "curves"},
+    "xor": {"regions", "loss"},
+    "perceptron": {"lines", "counts"},
 }
+UNPUBLISHED = {"xor"}  # no paper states a figure to set beside theirs
 SEED_STATES = "state_sha256_per_seed"
 
 
@@ -143,7 +151,7 @@ def test_results_refer_to_published_figures(finished):
     known = {entry["id"]: entry for entry in entries}
     metrics = finished.result["metrics"].values()
     referring = [metric for metric in metrics if metric.get("published")]
-    assert referring
+    assert bool(referring) is (finished.name not in UNPUBLISHED)
     for metric in referring:
         published = known[metric["published"]]["protocol"]
         assert metric["protocol"].keys() == published.keys()

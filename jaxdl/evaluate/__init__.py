@@ -19,3 +19,6 @@ from jaxdl.evaluate.signals import jacobian_singular_values as jacobian_singular
 from jaxdl.evaluate.signals import layer_signals as layer_signals
 from jaxdl.evaluate.statistics import mean_ci95 as mean_ci95
 from jaxdl.evaluate.statistics import standard_error as standard_error
+from jaxdl.evaluate.statistics import wilson_ci95 as wilson_ci95
+from jaxdl.evaluate.truth_tables import make_table_evaluate as make_table_evaluate
+from jaxdl.evaluate.truth_tables import solves as solves

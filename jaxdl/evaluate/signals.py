@@ -168,7 +168,7 @@ def initial_signals(
                 if depth == deepest:
                     units[:, a, i] = layers.dead, layers.saturated
                     first, last = layers.gradient_norm[0], layers.gradient_norm[-2]
-                    ratio = np.log10(first / last)
+                    ratio = np.asarray(np.log10(first / last))
                     found[f"log10_gradient_{hidden}_{initializer}"] = ratio
     found |= _linear_facts(nets, key, x, deepest, size)
     found |= {"gradient_norm": gradient_norm, "singular_values": singular_values}
@@ -210,6 +210,8 @@ def _linear_facts(nets: Nets, key, x, depth: int, size: int) -> dict[str, np.nda
     apply, params = net(3, [x.shape[1], size, size, 10], "standard")
     three, one = apply(params, x), apply(collapse_linear(params), x)
     return {
-        "orthogonal_deviation": np.max(np.abs(values - 1)),
-        "collapse_deviation": np.max(np.abs(three - one)) / np.max(np.abs(three)),
+        "orthogonal_deviation": np.asarray(jnp.abs(values - 1).max()),
+        "collapse_deviation": np.asarray(
+            jnp.abs(three - one).max() / jnp.abs(three).max()
+        ),
     }

@@ -65,6 +65,44 @@ def mean_ci95(
     return mean, mean - half, mean + half
 
 
+def wilson_ci95(
+    successes: int | np.integer, trials: int | np.integer
+) -> tuple[float, float, float]:
+    """Share of successes in independent trials and its 95 % interval by Wilson's score.
+
+    The shares q that a normal test does not refuse, (p - q)^2 <= z^2 q (1 - q) / n:
+    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), with
+    p = successes / n and z = 1.96. It stays within 0 and 1, and no success at all still
+    gives an interval: up to z^2 / (n + z^2).
+
+    Args:
+      successes: from 0 to `trials`.
+      trials: n, 1 or more.
+
+    Returns:
+      `(share, low, high)`, fit for JSON; low is 0 without a success, high 1 without a
+      failure.
+
+    Raises:
+      ValueError: if the numbers are not such counts.
+
+    References:
+      Wilson, "Probable inference, the law of succession, and statistical inference",
+      1927.
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise ValueError(f"{successes} successes in {trials} trials are not counts")
+    k, n = int(successes), int(trials)
+    p, z = k / n, 1.959963984540054  # Phi(z) = 0.975
+    centre = p + z**2 / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+    scale = 1 + z**2 / n
+    # At the ends the two parts cancel, or add up to 1, but for their rounding.
+    low = (centre - half) / scale if k > 0 else 0.0
+    high = (centre + half) / scale if k < n else 1.0
+    return p, low, high
+
+
 def _mean(values: np.ndarray) -> float:
     # Without the clip rounding may put the mean of equal values beside them.
     return float(np.clip(np.mean(values), values.min(), values.max()))

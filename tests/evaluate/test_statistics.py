@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxdl.evaluate.statistics import mean_ci95, standard_error
+from jaxdl.evaluate.statistics import mean_ci95, standard_error, wilson_ci95
 
 
 @pytest.mark.parametrize("num", [2, 3, 10, 200])
@@ -60,3 +60,50 @@ def test_interval_covers_the_mean_in_95_percent():
     covered = np.mean([low < 3 < high for low, high in intervals])
     # Standard error 0.0034; with n instead of n - 1, or 1.96 for t, it is far below.
     np.testing.assert_allclose(covered, 0.95, atol=0.012)
+
+
+WILSON = [(0, 1), (1, 1), (0, 7), (7, 7), (1, 7), (3, 10), (50, 99), (7031, 10_000)]
+WILSON += [(0, 10_000), (1, 10_000), (10_000, 10_000)]
+
+
+@pytest.mark.parametrize(("successes", "trials"), WILSON)
+def test_wilson_equals_scipy(successes, trials):
+    share, low, high = wilson_ci95(successes, trials)
+    test = scipy.stats.binomtest(successes, trials)
+    expected = test.proportion_ci(0.95, method="wilson")
+    assert share == successes / trials
+    np.testing.assert_allclose((low, high), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_wilson_at_the_ends():
+    """Exactly 0 and 1 on one side; on the other z^2 / (n + z^2) away, z^2 = 3.8415."""
+    for trials in range(1, 200):
+        share, low, high = wilson_ci95(0, trials)
+        assert share == low == 0 < high < 1
+        np.testing.assert_allclose(high, 3.8415 / (trials + 3.8415), rtol=1e-4)
+        assert wilson_ci95(trials, trials) == (1, pytest.approx(1 - high, abs=1e-12), 1)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 9, 40])
+def test_wilson_solves_the_score_equation(trials):
+    """(p - q)^2 = z^2 q (1 - q) / n at both ends q, and p lies between."""
+    for successes in range(trials + 1):
+        share, *ends = wilson_ci95(successes, trials)
+        assert ends[0] <= share <= ends[1]
+        for q in ends:
+            np.testing.assert_allclose(
+                (share - q) ** 2, 3.841458820694124 * q * (1 - q) / trials, atol=1e-14
+            )
+
+
+def test_wilson_is_fit_for_json():
+    found = wilson_ci95(np.int64(3), np.int32(10))
+    assert json.loads(json.dumps(found)) == list(found)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials"), [(-1, 5), (6, 5), (0, 0), (1, 0), (-2, -1), (0, -3)]
+)
+def test_wilson_refuses(successes, trials):
+    with pytest.raises(ValueError, match=f"{successes} successes in {trials} trials"):
+        wilson_ci95(successes, trials)

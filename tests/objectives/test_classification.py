@@ -1,0 +1,48 @@
+"""The classifier's loss against SciPy, and what its batch must be."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from jaxdl.data.load import Split
+from jaxdl.objectives import make_classification_loss
+
+LOSS = make_classification_loss(lambda params, x: x @ params)
+
+
+def make_batch(num=6):
+    rng = np.random.default_rng(0)
+    image = jnp.asarray(rng.integers(0, 256, (num, 2, 3, 1)), jnp.uint8)
+    return Split(image, jnp.asarray(rng.integers(0, 4, num), jnp.int32))
+
+
+def test_loss_and_accuracy(variant):
+    batch = make_batch()
+    params = jax.random.normal(jax.random.key(0), (6, 4))
+    loss, metrics = variant(lambda p, b: LOSS(p, b, None))(params, batch)
+    x = np.asarray(batch.image, np.float64).reshape(6, 6) / 255
+    log_p = log_softmax(x @ np.asarray(params, np.float64), axis=1)
+    labels = np.asarray(batch.label)
+    expected = -log_p[np.arange(6), labels].mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    assert float(metrics["loss"]) == float(loss)
+    accuracy = np.mean(log_p.argmax(axis=1) == labels)
+    assert float(metrics["accuracy"]) == pytest.approx(accuracy)
+
+
+def test_gradient_is_softmax_minus_one_hot():
+    batch = make_batch()
+    params = jax.random.normal(jax.random.key(1), (6, 4))
+    grad = jax.grad(lambda p: LOSS(p, batch, None)[0])(params)
+    x = np.asarray(batch.image, np.float64).reshape(6, 6) / 255
+    p = np.exp(log_softmax(x @ np.asarray(params, np.float64), axis=1))
+    expected = x.T @ (p - np.eye(4)[np.asarray(batch.label)]) / 6
+    np.testing.assert_allclose(grad, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_scaled_images_are_refused():
+    batch = make_batch()._replace(image=jnp.ones((6, 2, 3, 1), jnp.float32))
+    with pytest.raises((ValueError, TypeError)):
+        LOSS(jnp.zeros((6, 4)), batch, None)
