@@ -22,7 +22,8 @@ def activation_gallery() -> Any:
     for axes, row in zip(grid, ACTIVATIONS.values(), strict=True):
         value, slope = _along_a_line(row, z)
         for curve, style, label in ((value, "-", "f(z)"), (slope, "--", "f'(z)")):
-            broken = np.where(_at_jump(z, row.kinks), np.nan, curve)
+            kinks = row.kinks if row.name != "maxout" else (0,)
+            broken = np.where(_at_jump(z, kinks), np.nan, curve)
             axes.plot(
                 z, broken, style, color="C0" if style == "-" else "C1", label=label
             )
@@ -71,7 +72,7 @@ def vanishing_gradient_figures(
     if trained:
         found["test_error"] = _test_errors(trained, published)
         found["training"] = _training_curves(trained)
-        found["gradients_training"] = _gradients_in_training(trained)
+        found["signals_training"] = _signals_in_training(trained)
     return found
 
 
@@ -82,67 +83,84 @@ def _initial_figures(values: Mapping[str, np.ndarray], nets, depths) -> dict[str
     layers = np.arange(1, max(depths) + 1)
     norms = values["gradient_norm"]
     by_layer = norms[:, :, :, deepest, :-1]
-    title = f"{max(depths)} hidden layers, untrained"
+    ranks = np.arange(1, values["singular_values"].shape[-1] + 1)
+    seeds = f"median and range of {len(norms)} seed(s)"
+    deep = f"{max(depths)} hidden layers, untrained; {seeds}"
     return {
         "gradients_by_layer": _by_initializer(
-            nets, layers, by_layer, "layer", "gradient norm |dE/dz|", log=True
+            nets, layers, by_layer, "layer", "gradient norm |dE/dz|", deep
         ),
         "gradients_by_depth": _by_initializer(
             nets,
             np.array(depths)[order],
             norms[:, :, :, order, 0],
             "hidden layers",
-            "gradient norm of the first layer",
-            log=True,
+            "gradient norm |dE/dz|",
+            f"The first hidden layer of untrained nets; {seeds}",
             marker="o",
         ),
-        "saturated": _by_initializer(
-            nets, layers, values["saturated"], f"layer ({title})", "saturated share"
-        ),
-        "dead": _by_initializer(
-            nets, layers, values["dead"], f"layer ({title})", "dead share of the units"
-        ),
+        "units": _units(nets, layers, values["saturated"], values["dead"], deep),
         "singular_values": _by_initializer(
             nets,
-            np.arange(1, values["singular_values"].shape[-1] + 1),
+            ranks,
             values["singular_values"][:, :, :, deepest],
             "rank",
-            "singular value of the Jacobian",
-            log=True,
+            "singular value",
+            f"Jacobian of the last hidden layer: {deep}",
         ),
     }
 
 
-FLOOR = 1e-20
+FLOOR, CEILING = 1e-20, 1e10  # sigmoids reach 1e-42 after fifty layers
 
 
-def _by_initializer(nets, x, values, xlabel, ylabel, *, log=False, marker=None):
+def _by_initializer(nets, x, values, xlabel, ylabel, title, *, marker=None):
     """A panel an initializer, a line an activation: median seed, band over all."""
-    columns = 2
-    rows = -(-len(nets.initializers) // columns)
-    figure = _new_figure(8.0, 2.8 * rows + 0.4)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for i, (axes, initializer) in enumerate(
-        zip(grid.ravel(), nets.initializers, strict=False)
-    ):
-        for a, hidden in enumerate(nets.activations):
-            curves = values[:, a, i]
-            axes.plot(x, np.median(curves, axis=0), color=f"C{a}", label=hidden, lw=1.5)
-            if marker:
-                axes.plot(x, np.median(curves, axis=0), marker, color=f"C{a}", ms=3)
-            low, high = curves.min(axis=0), curves.max(axis=0)
-            axes.fill_between(x, low, high, color=f"C{a}", alpha=0.2, lw=0)
+    figure = _new_figure(8.0, 6.2)
+    grid = figure.subplots(2, 2, sharex=True, sharey=True)
+    for i, initializer in enumerate(nets.initializers):
+        axes = grid.flat[i]
+        _curves(axes, nets, x, values[:, :, i], marker)
         axes.set_title(f"{initializer} initialisation", fontsize=10)
-        axes.grid(alpha=0.3)
-        if log:
-            axes.set_yscale("log")
-            axes.set_ylim(bottom=max(FLOOR, np.nanmin(values) / 10))
+        axes.set_yscale("log")
+        low, high = np.nanmin(values), np.nanmax(values)
+        axes.set_ylim(max(FLOOR, low / 10), min(CEILING, high * 10))
     for axes in grid[-1]:
         axes.set_xlabel(xlabel)
     for axes in grid[:, 0]:
         axes.set_ylabel(ylabel)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _curves(axes, nets, x, values, marker=None):
+    """A line an activation, of values [seed, activation, ...]; later ones are thin."""
+    for a, hidden in enumerate(nets.activations):
+        color, curves = f"C{a}", values[:, a]
+        width = 3.5 - 0.6 * a  # where lines lie on each other all can be seen
+        median = np.median(curves, axis=0)
+        axes.plot(x, median, marker=marker, ms=3, color=color, label=hidden, lw=width)
+        low, high = curves.min(axis=0), curves.max(axis=0)
+        axes.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+    axes.grid(alpha=0.3)
+
+
+def _units(nets, layers, saturated, dead, title):
+    figure = _new_figure(8.0, 4.4)
+    columns = len(nets.initializers)
+    grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
+    for i, initializer in enumerate(nets.initializers):
+        for axes, values in zip(grid[:, i], (saturated, dead), strict=True):
+            _curves(axes, nets, layers, values[:, :, i])
+        grid[0, i].set_title(initializer, fontsize=10)
+        grid[1, i].set_xlabel("layer")
+    grid[0, 0].set_ylabel("saturated share")
+    grid[1, 0].set_ylabel("dead share of units")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -191,23 +209,27 @@ def _training_curves(trained):
     )
 
 
-def _gradients_in_training(trained):
-    figure = _new_figure(8.0, 3.6)
-    grid = figure.subplots(1, 2, sharey=True)
-    for axes, when in zip(grid, (0, -1), strict=True):
-        for i, (name, record) in enumerate(trained.items()):
-            steps, values = record.history.evaluations
-            norms = values["gradient_norm"][when]
-            layers = np.arange(1, norms.shape[1] + 1)
-            axes.plot(layers, norms.mean(axis=0), "o-", color=f"C{i}", label=name, ms=3)
-            low, high = norms.min(axis=0), norms.max(axis=0)
-            axes.fill_between(layers, low, high, color=f"C{i}", alpha=0.2, lw=0)
-        axes.set_title(f"after {steps[when]:,} steps", fontsize=10)
-        axes.set_xlabel("layer (the last is the output layer)")
-        axes.set_yscale("log")
-        axes.set_xticks(layers)
-        axes.grid(alpha=0.3)
-    grid[0].set_ylabel("gradient norm |dE/dz|, validation images")
-    handles, labels = grid[0].get_legend_handles_labels()
+def _signals_in_training(trained):
+    figure = _new_figure(8.0, 5.6)
+    grid = figure.subplots(2, 2, sharex=True, sharey="row")
+    rows = ("gradient_norm", "gradient norm |dE/dz|"), ("saturated", "saturated share")
+    for (name, label), line in zip(rows, grid, strict=True):
+        for axes, when in zip(line, (0, -1), strict=True):
+            for i, (case, record) in enumerate(trained.items()):
+                steps, values = record.history.evaluations
+                each = values[name][when]
+                layers = np.arange(1, each.shape[1] + 1)
+                mean = each.mean(axis=0)
+                axes.plot(layers, mean, "o-", color=f"C{i}", label=case, ms=3)
+                low, high = each.min(axis=0), each.max(axis=0)
+                axes.fill_between(layers, low, high, color=f"C{i}", alpha=0.2, lw=0)
+            axes.grid(alpha=0.3)
+            if name == "gradient_norm":
+                axes.set_yscale("log")
+                axes.set_title(f"after {steps[when]:,} steps", fontsize=10)
+        line[0].set_ylabel(label)
+    for axes in grid[-1]:
+        axes.set_xlabel("layer")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8)
     return figure

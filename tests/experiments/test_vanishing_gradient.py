@@ -16,14 +16,13 @@ TOY = (
 ).split()
 FIGURES = {
     "activations",
-    "dead",
     "gradients_by_depth",
     "gradients_by_layer",
-    "gradients_training",
-    "saturated",
+    "signals_training",
     "singular_values",
     "test_error",
     "training",
+    "units",
 }
 
 

@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
@@ -26,11 +27,21 @@ def xor(load_script):
 
 
 def trained(xor, steps, **fields):
-    """Parameters before, and those after `steps`."""
+    """Parameters before, and those after `steps`.
+
+    NumPy draws the former: compiling `init` takes a second.
+    """
     experiment = xor.make_experiment(xor.Config(**fields))
-    data, keys = xor_table(), seed_keys(0)
+    data, keys, rng = xor_table(), seed_keys(0), np.random.default_rng(0)
+    state = jax.eval_shape(experiment.init, keys.init, None, None)
+    before = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), state)
+    before = before._replace(
+        params=jax.tree.map(
+            lambda leaf: jnp.asarray(rng.normal(0, 0.5, leaf.shape), leaf.dtype),
+            state.params,
+        )
+    )
     block = scan_block(experiment.batch, experiment.step)
-    before = jax.jit(experiment.init)(keys.init, data, None)
     advance = jax.jit(block, static_argnames="length")
     after, _ = advance(before, data, keys.batch, 0, length=steps)
     return before.params, after.params

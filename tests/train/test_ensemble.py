@@ -10,7 +10,8 @@ from jaxdl.models import mlp
 from jaxdl.ops import half_squared_error
 from jaxdl.train import Ensemble, make_ensemble_init, make_ensemble_step
 
-MODEL = mlp((2, 3, 1))
+MODEL, OPTIMIZER = mlp((2, 3, 1)), optax.adam(0.1)
+KEY = jax.random.key(3)
 
 
 def loss_fn(params, batch):
@@ -18,34 +19,47 @@ def loss_fn(params, batch):
     return half_squared_error(MODEL.apply(params, x), targets).mean()
 
 
+@pytest.fixture(scope="module")
+def initial():
+    return jax.jit(make_ensemble_init(MODEL, OPTIMIZER, 4))(KEY, None, None)
+
+
+def test_each_net_has_its_own_key(initial):
+    init = jax.jit(MODEL.init)
+    for i, net_key in enumerate(jax.random.split(KEY, 4)):
+        params = init(net_key)
+        expected = Ensemble(params, OPTIMIZER.init(params))
+        assert jax.tree.structure(initial) == jax.tree.structure(expected)
+        leaves = map(jax.tree.leaves, (initial, expected))
+        for leaf, wanted in zip(*leaves, strict=True):
+            np.testing.assert_allclose(leaf[i], wanted, rtol=1e-6)
+
+
 @pytest.mark.parametrize("shared", [True, False], ids=["one batch", "a batch each"])
-def test_equals_each_net_alone(shared):
-    optimizer = optax.adam(0.1)
+def test_steps_equal_each_net_alone(shared, initial):
     rng = np.random.default_rng(0)
     lead = () if shared else (4,)
     batch = tuple(
         jnp.asarray(rng.normal(size=(*lead, 5, n)), "float32") for n in (2, 1)
     )
-    key = jax.random.key(3)
-    state = jax.jit(make_ensemble_init(MODEL, optimizer, 4))(key, None, None)
-    value_and_grad = jax.jit(jax.value_and_grad(loss_fn))
-    step = jax.jit(make_ensemble_step(value_and_grad, optimizer, shared_batch=shared))
-    alone = []
-    for i, net_key in enumerate(jax.random.split(key, 4)):
-        params = MODEL.init(net_key)
-        own = batch if shared else tuple(part[i] for part in batch)
-        alone.append([params, optimizer.init(params), own])
+    value_and_grad = jax.value_and_grad(loss_fn)
+    step = jax.jit(make_ensemble_step(value_and_grad, OPTIMIZER, shared_batch=shared))
+
+    @jax.jit
+    def step_alone(net, own):
+        loss, grads = value_and_grad(net.params, own)
+        updates, opt_state = OPTIMIZER.update(grads, net.opt_state)
+        return Ensemble(optax.apply_updates(net.params, updates), opt_state), loss
+
+    state = initial
+    alone = [jax.tree.map(lambda leaf, i=i: leaf[i], initial) for i in range(4)]
+    owns = [batch if shared else tuple(part[i] for part in batch) for i in range(4)]
     for _ in range(3):
         state, metrics = step(state, batch)
-        losses = []
-        for net in alone:
-            loss, grads = value_and_grad(net[0], net[2])
-            updates, net[1] = optimizer.update(grads, net[1])
-            net[0] = optax.apply_updates(net[0], updates)
-            losses.append(loss)
-        np.testing.assert_allclose(metrics["loss"], np.mean(losses), rtol=1e-6)
-    assert isinstance(state, Ensemble)
-    for i, (params, opt_state, _) in enumerate(alone):
-        expected = jax.tree.leaves((params, opt_state))
-        for leaf, wanted in zip(jax.tree.leaves(state), expected, strict=True):
+        pairs = [step_alone(*pair) for pair in zip(alone, owns, strict=True)]
+        alone = [net for net, _ in pairs]
+        mean = np.mean([loss for _, loss in pairs])
+        np.testing.assert_allclose(metrics["loss"], mean, rtol=1e-6)
+    for i, net in enumerate(alone):
+        for leaf, wanted in zip(*map(jax.tree.leaves, (state, net)), strict=True):
             np.testing.assert_allclose(leaf[i], wanted, rtol=2e-5, atol=1e-6)
