@@ -20,8 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdl import evaluate
-from jaxdl import plotting_signals as plotting
+from jaxdl import evaluate, plotting
 from jaxdl.cli import start
 from jaxdl.data import DataName, load_images
 from jaxdl.errors import InputError

@@ -233,7 +233,7 @@ def test_seeds_one_after_the_other(gan_run, finished):
     read_result(folder / "result.json")
 
 
-def test_seeds_in_one_program_with_the_other_loss(gan_run, finished):
+def test_seeds_in_one_program_with_the_other_loss(gan_run):
     flags = "--seeds 2 --executor vmap --generator-loss minimax --disc-steps 2"
     result, folder = gan_run(*flags.split())
     assert result["executor"] == "vmap" and len(set(result[SEED_STATES])) == 2

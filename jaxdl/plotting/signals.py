@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.ops.activations import ACTIVATIONS, Activation
-from jaxdl.plotting import Panel, _new_figure, figure_of_curves
+from jaxdl.plotting.parts import Panel, figure_of_curves, new_figure
 
 
 def activation_gallery() -> Any:
@@ -16,7 +16,7 @@ def activation_gallery() -> Any:
     softmax and maxout are shown on a pair: softmax as the first of two outputs at
     (z, 0), maxout at the two pieces (z, -z / 2).
     """
-    figure = _new_figure(8.0, 9.5)
+    figure = new_figure(8.0, 9.5)
     grid = figure.subplots(5, 3).ravel()
     z = jnp.linspace(-4, 4, 1601)
     for axes, row in zip(grid, ACTIVATIONS.values(), strict=True):
@@ -116,7 +116,7 @@ FLOOR, CEILING = 1e-20, 1e10  # sigmoids reach 1e-42 after fifty layers
 
 def _by_initializer(nets, x, values, xlabel, ylabel, title, *, marker=None):
     """A panel an initializer, a line an activation: median seed, band over all."""
-    figure = _new_figure(8.0, 6.2)
+    figure = new_figure(8.0, 6.2)
     grid = figure.subplots(2, 2, sharex=True, sharey=True)
     for i, initializer in enumerate(nets.initializers):
         axes = grid.flat[i]
@@ -148,7 +148,7 @@ def _curves(axes, nets, x, values, marker=None):
 
 
 def _units(nets, layers, saturated, dead, title):
-    figure = _new_figure(8.0, 4.4)
+    figure = new_figure(8.0, 4.4)
     columns = len(nets.initializers)
     grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for i, initializer in enumerate(nets.initializers):
@@ -165,7 +165,7 @@ def _units(nets, layers, saturated, dead, title):
 
 
 def _test_errors(trained, published):
-    figure = _new_figure(8.0, 0.45 * len(trained) + 1.2)
+    figure = new_figure(8.0, 0.45 * len(trained) + 1.2)
     axes = figure.subplots()
     for y, (name, record) in enumerate(trained.items()):
         metric = record.result["metrics"]["test_error"]
@@ -210,7 +210,7 @@ def _training_curves(trained):
 
 
 def _signals_in_training(trained):
-    figure = _new_figure(8.0, 5.6)
+    figure = new_figure(8.0, 5.6)
     grid = figure.subplots(2, 2, sharex=True, sharey="row")
     rows = ("gradient_norm", "gradient norm |dE/dz|"), ("saturated", "saturated share")
     for (name, label), line in zip(rows, grid, strict=True):

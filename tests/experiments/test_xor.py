@@ -204,11 +204,10 @@ def test_sweep(xor, swept):
     names = ["linear-2", "gelu-2"]
     assert list(result["cases"]) == names
     for name, case in result["cases"].items():
-        protocol = case["metrics"]["solved"]["protocol"]
         activation, size = name.split("-")
-        assert protocol["activation"] == activation
-        assert protocol["hidden_size"] == int(size)
         assert case["config"]["activations"] == [activation]
+        assert case["config"]["hidden_sizes"] == [int(size)]
+        assert case["metrics"]["solved"]["protocol"] == {}  # no row for each
         found = {p.stem for p in (folder / name / "figures").iterdir()}
         assert found == {"regions", "loss"}
     picture = Image.open(folder / "figures" / "solved.png")

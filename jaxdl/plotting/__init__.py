@@ -1,0 +1,17 @@
+"""Figures, a file a system. matplotlib is imported when drawing."""
+
+from jaxdl.plotting.gan import gan_figures as gan_figures
+from jaxdl.plotting.parts import Panel as Panel
+from jaxdl.plotting.parts import figure_of_curves as figure_of_curves
+from jaxdl.plotting.parts import figure_of_images as figure_of_images
+from jaxdl.plotting.parts import image_grid as image_grid
+from jaxdl.plotting.parts import new_figure as new_figure
+from jaxdl.plotting.parts import save_images as save_images
+from jaxdl.plotting.parts import smoothed as smoothed
+from jaxdl.plotting.perceptron import perceptron_figures as perceptron_figures
+from jaxdl.plotting.signals import activation_gallery as activation_gallery
+from jaxdl.plotting.signals import (
+    vanishing_gradient_figures as vanishing_gradient_figures,
+)
+from jaxdl.plotting.xor import xor_figures as xor_figures
+from jaxdl.plotting.xor import xor_sweep_figures as xor_sweep_figures
