@@ -46,6 +46,8 @@ def forward(
     Raises:
       InputError: for an unknown activation, or if the sizes of the layers do not chain.
     """
+    if not params:
+        raise InputError("a net has no layers: expected at least one")
     names = [hidden] * (len(params) - 1) + [output]
     preactivations, activations = [], [x]
     for i, (layer, name) in enumerate(zip(params, names, strict=True)):

@@ -108,9 +108,8 @@ def test_three_linear_layers_are_one():
         one = signals.collapse_linear(params)
         x = jax.random.normal(jax.random.key(5), (6, 4))
         assert len(one) == 1 and one[0]["kernel"].shape == (4, 3)
-        np.testing.assert_allclose(
-            model.apply(params, x), x @ one[0]["kernel"] + one[0]["bias"][None], rtol=1e-13
-        )
+        expected = x @ one[0]["kernel"] + one[0]["bias"][None]
+        np.testing.assert_allclose(model.apply(params, x), expected, rtol=1e-13)
         tanh = make_net(sizes, "tanh", "standard")
         assert np.abs(tanh.apply(params, x) - model.apply(one, x)).max() > 1e-2
 

@@ -192,3 +192,8 @@ def test_layers_that_do_not_chain_are_refused(layer, name, shape, message):
     params[layer][name] = jnp.zeros(shape)
     with pytest.raises(InputError, match=message):
         forward(params, X)
+
+
+def test_a_net_without_layers_is_refused():
+    with pytest.raises(InputError, match="a net has no layers"):
+        forward([], X)

@@ -11,7 +11,13 @@ import toy_experiment
 
 from jaxdl.errors import InputError
 from jaxdl.train.state import GanState
-from jaxdl.train.step import make_gan_init, make_gan_step, make_uniform_batch
+from jaxdl.train.step import (
+    make_gan_init,
+    make_gan_step,
+    make_init,
+    make_train_step,
+    make_uniform_batch,
+)
 from jaxdl.types import Model
 
 
@@ -141,3 +147,39 @@ def test_the_toy_learns():
     for i in range(100):
         state, _ = step(state, experiment.batch(data, key, i))
     assert experiment.evaluate(state, data, key, False)["error"] < before / 5
+
+
+def test_train_step_is_descent_on_the_loss():
+    """Against gradient descent on least squares in NumPy, with the loss's own key."""
+    model = Model(
+        lambda key: jax.random.normal(key, (3,)), lambda params, x: x @ params
+    )
+    optimizer = optax.sgd(0.1)
+
+    def loss_fn(params, batch, key):
+        x, y = batch
+        loss = jnp.mean((model.apply(params, x) - y) ** 2)
+        return loss, {"loss": loss, "draw": jax.random.uniform(key)}
+
+    state = make_init(model, optimizer)(jax.random.key(3), None, None)
+    weights = np.asarray(state.params, np.float64)
+    step, draws = jax.jit(make_train_step(loss_fn, optimizer)), []
+    for i in range(4):
+        x = jax.random.normal(jax.random.key(i), (5, 3))
+        y = x.sum(axis=1)
+        state, metrics = step(state, (x, y))
+        rows, error = np.asarray(x, np.float64), x @ weights - y
+        assert float(metrics["loss"]) == pytest.approx(np.mean(error**2), rel=1e-4)
+        weights -= 0.1 * 2 / 5 * rows.T @ np.asarray(error, np.float64)
+        draws.append(float(metrics["draw"]))
+    np.testing.assert_allclose(state.params, weights, rtol=1e-5)
+    assert len(set(draws)) == 4  # a new key at every step
+
+
+def test_init_draws_parameters_from_a_key_of_their_own():
+    model = Model(lambda key: jax.random.normal(key, (3,)), None)
+    state = make_init(model, optax.adam(0.1))(jax.random.key(3), None, None)
+    assert not np.array_equal(state.params, jax.random.normal(state.key, (3,)))
+    assert jax.tree.structure(state.opt_state) == jax.tree.structure(
+        optax.adam(0.1).init(state.params)
+    )
