@@ -75,8 +75,54 @@ def prepare_command(config: PrepareConfig) -> int:
     return 0
 
 
+@dataclasses.dataclass(frozen=True)
+class GradcheckConfig:
+    """Check every derivative against other ways to get it; exit code 1 if one is off.
+
+    Reverse mode is held against forward mode, central differences, the complex step
+    and derivations by hand, at orders 1 and 2, in float64.
+    """
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Functions or modules of jaxdl, all of them if not given; or module:function for
+    one of your own, a function of arrays that gives one number."""
+    shapes: tuple[str, ...] = ()
+    """Shapes of your function's arguments, such as 4,3 3; () is a number."""
+    seed: int = 0
+    """Decides the points, and which entries of large leaves are checked."""
+    step: float | None = None
+    """Step of the differences for entries of size 1 and below; 0.003 if not given."""
+    json: bool = False
+    """Print the report as JSON."""
+    worked_example: bool = False
+    """Print the course's example of backpropagation instead, number by number."""
+
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed}: expected 0 to 2**32 - 1")
+        if self.step is not None and not 0 < self.step < 1:
+            raise InputError(
+                f"step is {self.step}: expected a number between 0 and 1, such as 0.003"
+            )
+
+
+def gradcheck_command(config: GradcheckConfig) -> int:
+    """`jaxdl gradcheck`: hold derivatives against other ways to get them."""
+    from jaxdl.gradcheck.command import run_gradcheck
+
+    return run_gradcheck(
+        config.names,
+        config.shapes,
+        seed=config.seed,
+        step=config.step,
+        json_wanted=config.json,
+        example_wanted=config.worked_example,
+    )
+
+
 COMMANDS = {
     "data prepare": (PrepareConfig, prepare_command),
+    "gradcheck": (GradcheckConfig, gradcheck_command),
     "results": (ResultsConfig, results_command),
 }
 

@@ -168,9 +168,10 @@ def test_train_step_is_descent_on_the_loss():
         x = jax.random.normal(jax.random.key(i), (5, 3))
         y = x.sum(axis=1)
         state, metrics = step(state, (x, y))
-        rows, error = np.asarray(x, np.float64), x @ weights - y
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        error = x @ weights - y
         assert float(metrics["loss"]) == pytest.approx(np.mean(error**2), rel=1e-4)
-        weights -= 0.1 * 2 / 5 * rows.T @ np.asarray(error, np.float64)
+        weights = weights - 0.1 * 2 / 5 * x.T @ error
         draws.append(float(metrics["draw"]))
     np.testing.assert_allclose(state.params, weights, rtol=1e-5)
     assert len(set(draws)) == 4  # a new key at every step
