@@ -1,0 +1,112 @@
+"""The command `jaxdl gradcheck`."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from jaxdl.errors import InputError
+from jaxdl.gradcheck.backprop import worked_example
+from jaxdl.gradcheck.check import LeafReport
+from jaxdl.gradcheck.coverage import NOT_DIFFERENTIABLE
+from jaxdl.gradcheck.finite_difference import STEP
+from jaxdl.gradcheck.own import check_own
+from jaxdl.gradcheck.report import as_json, format_report, format_worked_example
+from jaxdl.gradcheck.subjects import Subject, check_subject, select
+
+
+def check_subjects(
+    subjects: Sequence[Subject], *, seed: int = 0, step: float = STEP
+) -> list[LeafReport]:
+    """Check subjects, two at a time: half of the work is the compiler's.
+
+    Where standard error is a terminal, a line there says how far it is.
+    """
+    leaves: list[LeafReport] = []
+    show = sys.stderr.isatty()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        futures = [
+            pool.submit(check_subject, subject, seed=seed, step=step)
+            for subject in subjects
+        ]
+        try:
+            for number, (subject, future) in enumerate(
+                zip(subjects, futures, strict=True)
+            ):
+                if show:
+                    line = f"{number}/{len(subjects)} {subject.name}"
+                    print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
+                leaves += future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if show:
+                print(f"\r{'':60}\r", end="", file=sys.stderr, flush=True)
+    return leaves
+
+
+def run_gradcheck(
+    names: Sequence[str],
+    shapes: Sequence[str],
+    *,
+    seed: int,
+    step: float | None,
+    json_wanted: bool,
+    example_wanted: bool,
+) -> int:
+    """Runs `jaxdl gradcheck`: the report to standard output.
+
+    Args:
+      names: of functions of jaxdl, none for all of them; or one "module:function".
+      shapes: of the arguments of a function of the user's own.
+      seed: decides points, entries and directions.
+      step: of the differences; None for the usual one.
+      json_wanted: the report as JSON.
+      example_wanted: the course's example of backpropagation instead of a check.
+
+    Returns:
+      The exit code: 0, or 1 if a leaf failed. A leaf whose gradient is zero, as it
+      should be, is listed and does not fail.
+
+    Raises:
+      InputError: for names, shapes or functions that cannot be used.
+    """
+    if example_wanted:
+        lines = worked_example()
+        if json_wanted:
+            _print(json.dumps([line._asdict() for line in lines], indent=2))
+        else:
+            _print(format_worked_example(lines))
+        return 0
+    step = STEP if step is None else step
+    own = [name for name in names if ":" in name]
+    begin = time.perf_counter()
+    settings = {"step": step, "seed": seed}
+    if own:
+        if len(names) > 1:
+            raise InputError(
+                f"{' '.join(names)} was given: expected one module:function alone"
+            )
+        leaves = check_own(own[0], shapes, seed=seed, step=step)
+    elif shapes:
+        raise InputError(
+            "--shapes was given without a function of your own: expected "
+            "module:function, such as mymodule:myloss"
+        )
+    else:
+        leaves = check_subjects(select(names), seed=seed, step=step)
+        settings |= {} if names else {"not_differentiable": NOT_DIFFERENTIABLE}
+    seconds = round(time.perf_counter() - begin, 1)
+    if json_wanted:
+        _print(json.dumps(as_json(leaves, **settings, seconds=seconds), indent=2))
+    else:
+        _print(f"{format_report(leaves)}; {seconds} s")
+    return int(any(leaf.failed for leaf in leaves))
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,111 @@
+"""Which public functions there are, and which of them have no derivative to check."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from jaxdl.gradcheck.backprop import Gate
+
+ROOMS = ("ops", "nn", "objectives", "models", "gradcheck")
+"""The rooms whose public differentiable functions are all checked."""
+
+_DIFFERENCES = "it is what derivatives are checked with"
+_RULE = (
+    "the perceptron learns by its rule, with signs and comparisons, not by gradients"
+)
+
+NOT_DIFFERENTIABLE: dict[str, str] = {
+    "ops.activations.activation": "it looks up a row of a table",
+    "ops.images.unit_pixels": "images are bytes",
+    "ops.images.mean_image": "images are bytes",
+    "ops.images.to_bytes": "it rounds to bytes",
+    "nn.dropout.keep_mask": "it draws True and False",
+    "models.gan.uniform": "it draws initial weights",
+    "models.perceptron.check_labels": "it refuses labels",
+    "models.perceptron.predict": _RULE,
+    "models.perceptron.update": _RULE,
+    "models.perceptron.epoch": _RULE,
+    "models.perceptron.init_ensemble": "it makes zeros",
+    "models.perceptron.ensemble_epoch": _RULE,
+    "models.perceptron.num_right": "it counts",
+    "models.perceptron.novikoff_bound": "a bound to compare with, in float32",
+    "gradcheck.backprop.worked_example": "its numbers are those of the course",
+    "gradcheck.finite_difference.displace": _DIFFERENCES,
+    "gradcheck.finite_difference.central_difference": _DIFFERENCES,
+    "gradcheck.finite_difference.complex_step": _DIFFERENCES,
+    "gradcheck.problem.make_problem": _DIFFERENCES,
+    "gradcheck.problem.draw_normal": "it draws numbers",
+    "gradcheck.problem.quick_jit": "it compiles",
+    "gradcheck.methods.choose_rows": "it draws numbers",
+    "gradcheck.methods.signs_and_sizes": "it draws numbers",
+    "gradcheck.methods.first_order": _DIFFERENCES,
+    "gradcheck.methods.second_order": _DIFFERENCES,
+    "gradcheck.methods.whole_gradients": _DIFFERENCES,
+    "gradcheck.check.check": _DIFFERENCES,
+    "gradcheck.check.relative_error": _DIFFERENCES,
+    "gradcheck.check.first_line": "it makes text",
+    "gradcheck.coverage.public_functions": "it lists names",
+    "gradcheck.coverage.unknown_functions": "it lists names",
+    "gradcheck.subjects.select": "it lists names",
+    "gradcheck.subjects.check_subject": _DIFFERENCES,
+    "gradcheck.own.load_function": "it imports a module",
+    "gradcheck.own.parse_shapes": "it reads text",
+    "gradcheck.own.check_own": _DIFFERENCES,
+    "gradcheck.report.format_table": "it makes text",
+    "gradcheck.report.format_report": "it makes text",
+    "gradcheck.report.as_json": "it makes text",
+    "gradcheck.report.format_worked_example": "it makes text",
+    "gradcheck.command.run_gradcheck": _DIFFERENCES,
+    "gradcheck.command.check_subjects": _DIFFERENCES,
+}
+"""Public functions without a derivative that anyone needs, and why, as "module.name"
+without "jaxdl."."""
+
+
+def public_functions(package: str = "jaxdl", rooms: Iterable[str] = ROOMS) -> set[str]:
+    """Names of all public functions that are defined in the modules of some rooms.
+
+    Functions in whatever wrapping (`jit`, `custom_vjp`, `partial`), layers (classes
+    with an `apply`) and gates; other classes hold data.
+
+    Returns:
+      "room.module.name", without the name of the package.
+    """
+    return {
+        f"{module.__name__.removeprefix(package + '.')}.{name}"
+        for room in rooms
+        for module in _modules(importlib.import_module(f"{package}.{room}"))
+        for name, value in vars(module).items()
+        if not name.startswith("_") and _is_function_of(module, value)
+    }
+
+
+def unknown_functions(
+    covered: Iterable[str], package: str = "jaxdl", rooms: Iterable[str] = ROOMS
+) -> list[str]:
+    """Public functions that are neither covered nor listed as not differentiable.
+
+    Args:
+      covered: what the subjects cover, as "module.name".
+      package, rooms: where to look.
+    """
+    known = {*covered, *NOT_DIFFERENTIABLE}
+    return sorted(public_functions(package, rooms) - known)
+
+
+def _modules(package: ModuleType) -> list[ModuleType]:
+    names = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    return [importlib.import_module(info.name) for info in names]
+
+
+def _is_function_of(module: ModuleType, value: Any) -> bool:
+    if isinstance(value, functools.partial | Gate):  # they do not say where they
+        return True  # were made
+    if getattr(value, "__module__", None) != module.__name__:
+        return False
+    if isinstance(value, type):
+        return hasattr(value, "apply")
+    return callable(value)

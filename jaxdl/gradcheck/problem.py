@@ -1,0 +1,154 @@
+"""What is checked: a function at a point, as a scalar function of a list of leaves."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from jaxdl.errors import InputError
+from jaxdl.types import PRNGKey
+
+_BLOCK_SIZE = 2**12  # of random numbers
+
+
+class Case(NamedTuple):
+    """A function at a point.
+
+    Attributes:
+      fn: takes the arguments by position; gives a pytree of floating arrays.
+      args: pytrees of floating arrays. What is not differentiated (labels, keys,
+        images as bytes) `fn` keeps to itself.
+      names: of the arguments, for the report.
+      analytic: whether `fn` continues to complex arguments.
+      hand: `hand(cotangent, *args)`, the derivation by hand: for each argument the
+        gradient of <cotangent, fn(*args)>, or None where it says nothing.
+      plain: of a function with a custom VJP, the same function without.
+    """
+
+    fn: Callable[..., Any]
+    args: tuple
+    names: tuple[str, ...]
+    analytic: bool = False
+    hand: Callable[..., tuple] | None = None
+    plain: Callable[..., Any] | None = None
+
+
+class Problem(NamedTuple):
+    """A case as a scalar function of a list of float64 leaves.
+
+    Attributes:
+      case: what it was made of.
+      leaves, names: the leaves of the arguments.
+      treedef: puts leaves back into arguments.
+      cotangent: c, in the form of the function's outputs; 1 for a single scalar.
+    """
+
+    case: Case
+    leaves: list[jax.Array]
+    names: list[str]
+    treedef: Any
+    cotangent: Any
+
+    def arguments(self, leaves: list) -> tuple:
+        """Leaves in the form of the function's arguments."""
+        return jax.tree.unflatten(self.treedef, leaves)
+
+    def objective(self, leaves: list) -> jax.Array:
+        """<c, fn(*args)>."""
+        return _inner(self.cotangent, self.case.fn(*self.arguments(leaves)))
+
+    def magnitude(self, leaves: list) -> jax.Array:
+        """Sum of |c_i y_i| over the outputs y; rounding is relative to it."""
+        ys = self.case.fn(*self.arguments(leaves))
+        return _inner(*(jax.tree.map(jnp.abs, tree) for tree in (self.cotangent, ys)))
+
+    def plain_objective(self, leaves: list) -> jax.Array:
+        """The same of the plain definition; of `fn` itself where none is given."""
+        fn = self.case.plain or self.case.fn
+        return _inner(self.cotangent, fn(*self.arguments(leaves)))
+
+
+def make_problem(case: Case, key: PRNGKey) -> Problem:
+    """A case with a random cotangent.
+
+    Raises:
+      InputError: if the arguments hold no floats, or the function takes or gives
+        anything else.
+    """
+    paths, treedef = jax.tree_util.tree_flatten_with_path(case.args)
+    names = [_leaf_name(case.names, path) for path, _ in paths]
+    for name, (_, leaf) in zip(names, paths, strict=True):
+        if not _is_float(leaf):
+            raise InputError(
+                f"{name} holds {jnp.result_type(leaf)}: expected floats, for nothing "
+                "else can be differentiated"
+            )
+        if not np.size(leaf):
+            raise InputError(f"{name} has shape {np.shape(leaf)}: expected an entry")
+    if not paths:
+        raise InputError("got nothing to differentiate: expected an argument")
+    leaves = [jnp.asarray(leaf, jnp.float64) for _, leaf in paths]
+    example = jax.eval_shape(case.fn, *jax.tree.unflatten(treedef, leaves))
+    outputs, out_treedef = jax.tree.flatten(example)
+    if not all(map(_is_float, outputs)):
+        kinds = ", ".join(str(y.dtype) for y in outputs if not _is_float(y))
+        raise InputError(f"the function gives {kinds}: expected floats")
+    cotangents = [
+        draw_normal(jax.random.fold_in(key, i), y.shape) for i, y in enumerate(outputs)
+    ]
+    if len(outputs) == 1 and not outputs[0].shape:
+        cotangents = [jnp.ones(())]
+    cotangent = jax.tree.unflatten(out_treedef, cotangents)
+    return Problem(case, leaves, names, treedef, cotangent)
+
+
+def draw_normal(key: PRNGKey, shape: tuple[int, ...]) -> jax.Array:
+    """Independent standard normal numbers.
+
+    Drawn in blocks of one size, so that a new shape does not compile a new program.
+    """
+    size = math.prod(shape)
+    blocks = [_draw_block(key, i) for i in range(-(-size // _BLOCK_SIZE))]
+    return jnp.asarray(np.concatenate(blocks)[:size].reshape(shape))
+
+
+@jax.jit
+def _draw_block(key: PRNGKey, number: Int[Array, ""] | int) -> jax.Array:
+    return jax.random.normal(jax.random.fold_in(key, number), (_BLOCK_SIZE,))
+
+
+def quick_jit(f: Callable) -> Callable:
+    """`jax.jit` for a program that runs a few times: compiling is most of its cost."""
+    return jax.jit(f, compiler_options=_options())
+
+
+@functools.cache
+def _options() -> dict[str, Any]:
+    options = {
+        "xla_backend_optimization_level": 0,
+        "xla_llvm_disable_expensive_passes": True,
+        "xla_cpu_use_fusion_emitters": False,
+    }
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=options)(0.0)
+    except Exception:  # another version of the compiler, with other options
+        return {}
+    return options
+
+
+def _inner(a: Any, b: Any) -> jax.Array:
+    return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)))
+
+
+def _is_float(x: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(x), jnp.floating)
+
+
+def _leaf_name(names: tuple[str, ...], path: tuple) -> str:
+    rest = jax.tree_util.keystr(path[1:], simple=True, separator=".")
+    return names[path[0].idx] + (f".{rest}" if rest else "")

@@ -1,0 +1,185 @@
+"""`jaxdl gradcheck`: what it prints, and how it ends."""
+
+import importlib
+import json
+import subprocess
+import sys
+import time
+
+import jax.numpy as jnp
+import pytest
+
+from jaxdl import cli
+from jaxdl.gradcheck import command
+from jaxdl.gradcheck.problem import Case
+from jaxdl.gradcheck.subjects import Subject, check_subject
+
+OWN = """
+import jax
+import jax.numpy as jnp
+
+def myloss(w, b):
+    return jnp.mean(jnp.tanh(w + b[None]) ** 2)
+
+def dead(w, b):
+    return jnp.sum(w**2)
+
+@jax.custom_vjp
+def wrong(w):
+    return jnp.sum(w**3)
+
+wrong.defvjp(lambda w: (jnp.sum(w**3), w), lambda w, c: ((3 * c * w**2).at[2].mul(2),))
+
+def bad(w):
+    raise ValueError("two\\nlines")
+"""
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    (tmp_path / "command_losses.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    importlib.invalidate_caches()
+    yield tmp_path
+    sys.modules.pop("command_losses", None)
+
+
+def run(capsys, *words):
+    code = cli.main(["gradcheck", *words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_names_select(capsys):
+    code, out, err = run(capsys, "discriminator_loss", "gelu")
+    assert (code, err) == (0, "")
+    names = [line.split()[0] for line in out.splitlines()[2:5]]
+    assert names == ["gelu", "discriminator_loss", "discriminator_loss"]
+    assert "3 leaves of 2 functions, all within tolerance" in out
+
+
+def test_json_is_all_there_is_on_standard_output(capsys):
+    code, out, err = run(capsys, "relu", "--json", "--seed", "3", "--step", "0.01")
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    assert report["passed"] and report["seed"] == 3 and report["step"] == 0.01
+    (leaf,) = report["leaves"]
+    assert leaf["function"] == "relu" and leaf["left_out"] == ["z[12] = 0 (kink)"]
+
+
+def test_no_name_is_everything(monkeypatch, capsys):
+    given = []
+
+    def check_subjects(subjects, **options):
+        given.extend(subject.name for subject in subjects)
+        return check_subject(subjects[0])
+
+    monkeypatch.setattr(command, "check_subjects", check_subjects)
+    code, out, _ = run(capsys, "--json")
+    assert code == 0 and given == list(
+        command.select(()) and [s.name for s in command.select(())]
+    )
+    assert "images are bytes" in json.loads(out)["not_differentiable"].values()
+
+
+def test_own_function(own_folder, capsys):
+    words = ["command_losses:myloss", "--shapes", "4,3", "3", "--seed", "0"]
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    assert "command_losses:myloss  w     4x3    12 of 12" in out
+
+
+def test_a_mistake_gives_exit_code_1_and_names_the_leaf(own_folder, capsys):
+    code, out, err = run(capsys, "command_losses:wrong", "--shapes", "4")
+    assert (code, err) == (1, "")
+    assert "FAILED:\n  command_losses:wrong: w: error 5.0e-01 (central, w[2] = " in out
+    code, out, _ = run(capsys, "command_losses:wrong", "--shapes", "4", "--json")
+    assert code == 1 and json.loads(out)["passed"] is False
+
+
+def test_a_zero_leaf_is_listed_and_is_no_failure(own_folder, capsys):
+    code, out, _ = run(capsys, "command_losses:dead", "--shapes", "2", "3")
+    assert code == 0
+    assert "nothing was shown:\n  command_losses:dead: b\n" in out
+
+
+def test_worked_example(capsys):
+    code, out, err = run(capsys, "--worked-example")
+    assert (code, err) == (0, "") and "0.082167041" in out and "0.358916480" in out
+    code, out, _ = run(capsys, "--worked-example", "--json")
+    assert code == 0 and json.loads(out)[0]["name"] == "net_h1"
+
+
+def test_what_went_wrong_in_a_subject_is_not_swallowed():
+    def make(key):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        command.check_subjects([Subject("broken", (), make)] * 3)
+
+
+def test_an_interrupt_does_not_wait_for_the_rest():
+    begun = []
+
+    def stopped(key):
+        raise KeyboardInterrupt
+
+    def slow(key):
+        begun.append(key)
+        time.sleep(0.5)
+        return Case(jnp.sin, (), ())
+
+    subjects = [Subject("stopped", (), stopped), *[Subject("slow", (), slow)] * 6]
+    with pytest.raises(KeyboardInterrupt):
+        command.check_subjects(subjects)
+    assert len(begun) < 6  # what had not begun was dropped
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sigmod"], "no function is called 'sigmod'"),
+        (["to_bytes"], "ops.images.to_bytes has no derivative to check"),
+        (
+            ["gelu", "--shapes", "3"],
+            "--shapes was given without a function of your own",
+        ),
+        (["command_losses:myloss"], "no shapes were given"),
+        (
+            ["command_losses:myloss", "gelu", "--shapes", "3"],
+            "expected one module:funct",
+        ),
+        (["command_losses:myloss", "--shapes", "4,x"], "'4,x' is no shape"),
+        (["command_losses:bad", "--shapes", "4"], "ValueError: two"),
+        (["no_such_module:f", "--shapes", "4"], "there is no module no_such_module"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_bad_input(words, sentence, own_folder, capsys, monkeypatch):
+    monkeypatch.delenv("JAXDL_DEBUG", raising=False)
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ") and sentence in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--seed", "-1"], ["--step", "0"], ["--step", "nan"], ["--step", "x"], ["--tol"]],
+    ids=" ".join,
+)
+def test_refused_flags(words, capsys):
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "") and "Traceback" not in err
+
+
+def test_help_does_not_import_the_register():
+    script = (
+        "import sys\nfrom jaxdl import cli\ncli.main(['--help'])\n"
+        "cli.main(['gradcheck', '--help'])\n"
+        "sys.exit(any(name in sys.modules for name in ('flax', 'jaxdl.gradcheck')))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True).returncode
+        == 0
+    )
