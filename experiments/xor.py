@@ -60,7 +60,7 @@ class Config(config.RunConfig):
     steps: int = 5000
     """Training steps of each net."""
     batch_size: None = None
-    """Follows from --update."""
+    """Takes nothing: --update decides how many examples a step is on."""
     eval_every: int | None = config.free(200)
     """Steps between evaluations."""
 

@@ -327,6 +327,13 @@ def _merged_parts(results: dict[str, dict[str, Any]]) -> list[list[tuple]]:
     owner: dict[tuple[str, int], str] = {}
     merged: dict[str, list[tuple]] = {}
     for file, result in results.items():
+        shown = {
+            name: metric
+            for name, metric in result["metrics"].items()
+            if metric["protocol"] or metric.get("published")
+        }
+        if not shown:
+            continue
         config = result["config"] | {"seed": None, "seeds": None}
         checksum = result["data"]["checksum"]
         run = [result["experiment"], config, result["steps"], checksum]
@@ -337,11 +344,10 @@ def _merged_parts(results: dict[str, dict[str, Any]]) -> list[list[tuple]]:
                     f"{other} and {file} both hold seed {seed} of the same "
                     "configuration: keep one of them."
                 )
-        for name, metric in result["metrics"].items():
+        for name, metric in shown.items():
             protocol, figure = metric["protocol"], metric.get("published")
-            if protocol or figure:
-                key = json.dumps([run_key, name, protocol, figure], sort_keys=True)
-                merged.setdefault(key, []).append((file, result, name))
+            key = json.dumps([run_key, name, protocol, figure], sort_keys=True)
+            merged.setdefault(key, []).append((file, result, name))
     return list(merged.values())
 
 
@@ -410,6 +416,8 @@ def _format_ours(row: Row) -> str:
     if half_width <= 1e-9 * abs(row.mean):  # the same number from every seed
         return f"{row.mean:.6g} [{row.mean:.6g}, {row.mean:.6g}]"
     decimals = 1 - _leading_digit(half_width)  # two digits of it carry meaning
+    if decimals > 6:
+        return f"{row.mean:.2g} [{row.low:.2g}, {row.high:.2g}]"
     mean, low, high = (_rounded(x, decimals) for x in (row.mean, row.low, row.high))
     return f"{mean} [{low}, {high}]"
 

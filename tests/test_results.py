@@ -136,6 +136,20 @@ def test_overlapping_seeds_name_both_files(ledger):
         ledger(figure(), a=result([0, 1], [1.0, 2.0]), b=result([1, 2], [2.0, 3.0]))
 
 
+def test_a_result_without_protocols_meets_no_other(ledger):
+    """As a sweep's cases, whose numbers are in its figure."""
+    note = result([0, 1], [1.0, 2.0], protocol={}, published=None)
+    (row,) = ledger(figure(), a=result([0, 1], [1.0, 2.0]), b=note)
+    assert row.seeds == (0, 1) and row.files == ("a.json",)
+
+
+def test_a_sweep_s_file_needs_results(ledger):
+    with pytest.raises(InputError, match="field 'cases' must hold results by name"):
+        ledger(figure(), a={"cases": []})
+    with pytest.raises(InputError, match=r"a\.json, cases\.x: field 'seeds'"):
+        ledger(figure(), a={"cases": {"x": result([0], [1.0], seeds=None)}})
+
+
 def test_rows_keep_the_order_of_the_published_figures(ledger):
     rows = ledger(
         figure(id="z"),
@@ -267,6 +281,7 @@ def test_recalled_figures_get_no_verdict(ledger, files):
         (-0.001, -0.351, 0.349, "0.00 [-0.35, 0.35]"),
         (14.0, 14.0, 14.0, "14 [14, 14]"),
         (0.0, 0.0, 0.0, "0 [0, 0]"),
+        (1.2213e-15, 9.82e-16, 1.46e-15, "1.2e-15 [9.8e-16, 1.5e-15]"),
         (74123.0, None, None, "74120 (1 seed)"),
         (0.0012345, None, None, "0.001234 (1 seed)"),
     ],

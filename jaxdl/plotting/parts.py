@@ -20,12 +20,14 @@ class Panel(NamedTuple):
       title, ylabel: texts; the label says the unit.
       curves: legend -> (series, name of the value in it).
       references: legend -> height of a dashed line.
+      yscale: "linear" or "log".
     """
 
     title: str
     ylabel: str
     curves: Mapping[str, tuple[Series, str]]
     references: Mapping[str, float] = {}
+    yscale: str = "linear"
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -143,7 +145,8 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
         for i, (label, height) in enumerate(panel.references.items()):
             style = ("--", ":", "-.")[i % 3]
             axes.axhline(height, color="0.35", ls=style, lw=1, label=label)
-        axes.set(xlabel=xlabel, ylabel=panel.ylabel)
+        axes.set(xlabel=xlabel, ylabel=panel.ylabel, yscale=panel.yscale)
+        axes.locator_params(axis="x", nbins=5)  # step numbers are long
         axes.grid(alpha=0.3)
         # Above the curves, which it would hide, and below the title.
         entries = len(axes.get_legend_handles_labels()[1])

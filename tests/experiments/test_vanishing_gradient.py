@@ -11,7 +11,7 @@ from jaxdl.results import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = (
-    "--cases initialisation tanh relu-he --steps 20 --hidden-size 8 --depths 1 2 "
+    "--cases initialisation tanh relu-he --steps 20 --hidden-size 8 --depths 2 "
     "--study-size 8 --block-steps 10 --eval-every 10"
 ).split()
 FIGURES = {
