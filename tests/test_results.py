@@ -147,7 +147,7 @@ def test_a_sweep_s_file_needs_results(ledger):
     with pytest.raises(InputError, match="field 'cases' must hold results by name"):
         ledger(figure(), a={"cases": []})
     with pytest.raises(InputError, match=r"a\.json, cases\.x: field 'seeds'"):
-        ledger(figure(), a={"cases": {"x": result([0], [1.0], seeds=None)}})
+        ledger(figure(), a={"cases": {"x": result([0], [1.0]) | {"seeds": []}}})
 
 
 def test_rows_keep_the_order_of_the_published_figures(ledger):
