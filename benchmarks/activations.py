@@ -473,12 +473,14 @@ def draw(rows: Sequence[dict], file: Path) -> None:
         if i == 0:
             by_size.plot(x, copy, "k.-", linewidth=2, label="copy")
         by_size.plot(x, y, (".-", ".--")[i // 10 % 2], label=name)
-    by_size.set(xscale="log", yscale="log", ylabel="numbers a second")
+    labels = {"xlabel": "numbers in an array", "ylabel": "numbers a second"}
+    by_size.set(xscale="log", yscale="log", **labels)
     by_size.set_title(f"Speed by size of array\n{dtype}, {BOTH}")
     for axes in (share, speed, by_size, layer):
         axes.title.set_fontsize(10)
         if axes.get_legend_handles_labels()[0]:
-            below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.08)}
+            low = -0.2 if axes is by_size else -0.08  # below its label
+            below = {"loc": "upper center", "bbox_to_anchor": (0.45, low)}
             axes.legend(**below, fontsize=6.5, ncols=4 if axes is by_size else 2)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file)

@@ -62,7 +62,7 @@ class Config(config.RunConfig):
     batch_size: None = None
     """Takes nothing: --update decides how many examples a step is on."""
     eval_every: int | None = config.free(200)
-    """Steps between evaluations."""
+    """Steps between evaluations; the curves have a point for each."""
 
     def __post_init__(self):
         super().__post_init__()

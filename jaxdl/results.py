@@ -221,8 +221,15 @@ def _checked_result(result: Any, where: str) -> dict[str, Any]:
     return result
 
 
-def _cases(path: Path) -> dict[str, dict[str, Any]]:
-    """The results in a file: its own, or one for each case of a sweep."""
+def read_results(path: Path) -> dict[str, dict[str, Any]]:
+    """The results in a file: its own, or one for each case of a sweep.
+
+    Returns:
+      Results by "file", or by "file: case".
+
+    Raises:
+      InputError: as `read_result`.
+    """
     content = _read_json(path)
     if not isinstance(content, dict) or "cases" not in content:
         return {path.name: _checked_result(content, str(path))}
@@ -367,7 +374,7 @@ def ledger_rows(results_dir: Path, published_path: Path) -> list[Row]:
         raise InputError(f"{results_dir}: no such folder of results.")
     results: dict[str, dict[str, Any]] = {}
     for path in sorted(results_dir.glob("*.json")):
-        results |= _cases(path)
+        results |= read_results(path)
     rows: dict[str | None, list[Row]] = {name: [] for name in [*figures, None]}
     for parts in _merged_parts(results):
         file, result, name = parts[0]

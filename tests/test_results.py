@@ -536,8 +536,9 @@ def test_references_are_quoted_exactly():
 def test_committed_results_are_readable_and_name_known_figures():
     known = set(results.read_published(PUBLISHED))
     for path in RESULTS.glob("*.json"):
-        for metric in results.read_result(path)["metrics"].values():
-            assert metric.get("published") in known | {None}
+        for result in results.read_results(path).values():
+            for metric in result["metrics"].values():
+                assert metric.get("published") in known | {None}
     ledger_rows(RESULTS, PUBLISHED)
 
 

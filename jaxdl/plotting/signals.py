@@ -181,18 +181,14 @@ def _test_errors(trained, published):
     axes.set_yticks(range(len(trained)), list(trained))
     axes.invert_yaxis()
     axes.set_xscale("log")
-    ticks = [t for t in (1, 1.5, 2, 3, 5, 10, 20, 50, 100) if _within(t, axes)]
+    low, high = axes.get_xlim()
+    ticks = [t for t in (1, 1.5, 2, 3, 5, 10, 20, 50, 100) if low <= t <= high]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("test error (%, logarithmic)")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, fontsize=8)
     return figure
-
-
-def _within(x: float, axes) -> bool:
-    low, high = axes.get_xlim()
-    return low <= x <= high
 
 
 def _training_curves(trained):
