@@ -144,7 +144,7 @@ def test_a_result_without_protocols_meets_no_other(ledger):
 
 
 def test_a_sweep_s_file_needs_results(ledger):
-    with pytest.raises(InputError, match="field 'cases' must hold results by name"):
+    with pytest.raises(InputError, match="'cases' must hold at least one result"):
         ledger(figure(), a={"cases": []})
     with pytest.raises(InputError, match=r"a\.json, cases\.x: field 'seeds'"):
         ledger(figure(), a={"cases": {"x": result([0], [1.0]) | {"seeds": []}}})

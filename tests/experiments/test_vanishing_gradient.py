@@ -28,7 +28,10 @@ FIGURES = {
 
 @pytest.fixture(scope="module")
 def script(load_script):
-    return load_script(ROOT / "experiments" / "vanishing_gradient.py")
+    module = load_script(ROOT / "experiments" / "vanishing_gradient.py")
+    # Two activations compile in less than half of the time of five.
+    module.NETS = module.NETS._replace(activations=("linear", "sigmoid"))
+    return module
 
 
 @pytest.fixture(scope="module")
