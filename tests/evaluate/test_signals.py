@@ -24,7 +24,7 @@ def batch(num=5, size=4):
     return x, jax.random.randint(key, (num,), 0, 3)
 
 
-@pytest.mark.parametrize("hidden", ["sigmoid", "softsign", "relu", "linear"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "relu"])
 def test_gradient_norms_are_those_of_backprop_by_hand(hidden):
     check_gradient_norms(hidden, jax.jit)
 
@@ -128,15 +128,15 @@ def study():
     with jax.enable_x64(True):
         x, labels = batch()
         x = x.astype(jnp.float64)
-        sizes = dict(depths=(1, 4), size=6)
+        sizes = dict(depths=(1, 3), size=6)
         yield signals.initial_signals(nets, jax.random.key(0), x, labels, **sizes), x
 
 
 def test_initial_signals_shapes(study):
     found, _ = study
-    assert found["gradient_norm"].shape == (2, 2, 2, 5)
+    assert found["gradient_norm"].shape == (2, 2, 2, 4)
     assert found["singular_values"].shape == (2, 2, 2, 6)
-    assert found["dead"].shape == found["saturated"].shape == (2, 2, 4)
+    assert found["dead"].shape == found["saturated"].shape == (2, 2, 3)
     known = np.isfinite(found["gradient_norm"])
     assert known[:, :, 0].sum(axis=-1).tolist() == [[2, 2]] * 2
     assert known[:, :, 1].all()
@@ -161,7 +161,7 @@ def test_initial_signals_start_from_the_same_draws(study):
     with jax.enable_x64(True):
         _, labels = batch()
         alone = signals.initial_signals(
-            nets, jax.random.key(0), x, labels, depths=(4,), size=6
+            nets, jax.random.key(0), x, labels, depths=(3,), size=6
         )
     np.testing.assert_array_equal(
         alone["gradient_norm"][0, 0, 0], found["gradient_norm"][1, 1, 1]

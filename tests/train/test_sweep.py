@@ -16,17 +16,18 @@ from jaxdl.train.sweep import Case, sweep
 
 DATA = examples()
 RATES = {"slow": 1e-3, "middle": 1e-2, "fast": 1e-1}
+# Made once, so that all tests share what is compiled.
+EXPERIMENTS = {k: make_experiment(Config(learning_rate=r)) for k, r in RATES.items()}
 
 
 def make_cases(config, **changes):
     """A case for each learning rate; `changes` replace the experiment of one."""
-    configs = {
-        name: dataclasses.replace(config, learning_rate=rate)
-        for name, rate in RATES.items()
-    }
     return {
-        name: Case(cfg, changes.get(name, make_experiment(cfg)))
-        for name, cfg in configs.items()
+        name: Case(
+            dataclasses.replace(config, learning_rate=rate),
+            changes.get(name, EXPERIMENTS[name]),
+        )
+        for name, rate in RATES.items()
     }
 
 
@@ -65,7 +66,7 @@ def test_cases_are_runs_of_their_own(untouched, tmp_path):
         assert drawn[0][name] == case["metrics"]["error"]
     assert (record.folder / "figures" / "all.png").stat().st_size > 0
     cfg = Config(seeds=2, learning_rate=RATES["middle"], out=tmp_path / "alone")
-    alone = run("toy", make_experiment(cfg), DATA, cfg).result
+    alone = run("toy", EXPERIMENTS["middle"], DATA, cfg).result
     case = record.result["cases"]["middle"]
     for field in ("state_sha256", "metrics", "config_hash"):
         assert case[field] == alone[field]
@@ -101,8 +102,7 @@ def test_finished_sweep_repeats_nothing(untouched):
 
 def test_goes_on_at_the_first_unfinished_case(untouched, tmp_path):
     config = Config(seeds=2, out=tmp_path / "sweep")
-    middle = dataclasses.replace(config, learning_rate=RATES["middle"])
-    stopping = make_cases(config, middle=interrupted_once(make_experiment(middle)))
+    stopping = make_cases(config, middle=interrupted_once(EXPERIMENTS["middle"]))
     stopped = sweep("toy", stopping, DATA, config)
     assert stopped.exit_code == 128 + signal.SIGTERM and stopped.result is None
     assert list(stopped.records) == ["slow", "middle"]
@@ -157,7 +157,7 @@ def test_what_no_case_can_do_is_refused_before_the_first(tmp_path):
 def test_refuses_names_that_are_no_folder(name, tmp_path):
     config = Config(out=tmp_path / "sweep")
     with pytest.raises(InputError, match="names a folder"):
-        sweep("toy", {name: Case(config, make_experiment(config))}, DATA, config)
+        sweep("toy", {name: Case(config, EXPERIMENTS["slow"])}, DATA, config)
     assert not config.out.exists()
 
 
@@ -171,7 +171,7 @@ def test_other_cases_need_another_folder(untouched):
 
 def test_a_run_that_must_stop_keeps_the_cases_before(tmp_path):
     config = Config(out=tmp_path / "sweep")
-    middle = make_experiment(config)
+    middle = EXPERIMENTS["middle"]
 
     def step(state, batch):
         state, metrics = middle.step(state, batch)
