@@ -67,6 +67,9 @@ def test_dead_and_saturated_units_are_counted():
     # tanh at 6, 7, -6, -7, -0.5, 0.5 and 0.001 twice: derivatives below 1/20 for four.
     assert found("tanh").dead == pytest.approx([0])
     assert found("tanh").saturated == pytest.approx([4 / 8])
+    # The sigmoid's derivative is at most 1/4: 0.018 at 4 is no twentieth of that.
+    params[0]["bias"] = jnp.array([2.0, -2.0, -1.5, 4.5])
+    assert found("sigmoid").saturated == pytest.approx([2 / 8])
 
 
 def test_net_without_hidden_layers():
