@@ -127,8 +127,9 @@ def _by_initializer(nets, x, values, xlabel, ylabel, title, *, marker=None):
         axes.set_ylim(max(FLOOR, low / 10), min(CEILING, high * 10))
     for axes in grid[-1]:
         axes.set_xlabel(xlabel)
+    cut = f" (cut at {FLOOR:g})" if np.nanmin(values) < FLOOR else ""
     for axes in grid[:, 0]:
-        axes.set_ylabel(ylabel)
+        axes.set_ylabel(ylabel + cut)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
     figure.suptitle(title, fontsize=11)

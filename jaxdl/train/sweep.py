@@ -1,5 +1,6 @@
 """Several configurations of one experiment as one run: a sub-folder and a row each."""
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -98,8 +99,9 @@ def sweep(
             write_json(folder / "config.json", identity)
         for number, (case_name, case) in enumerate(cases.items(), start=1):
             print(f"\ncase {case_name}, {number} of {len(cases)}", flush=True)
-            fields = {"out": folder / case_name, "overwrite": False}
-            case_config = type(case.config)(**{**vars(case.config), **fields})
+            case_config = dataclasses.replace(
+                case.config, out=folder / case_name, overwrite=False
+            )
             records[case_name] = run(name, case.experiment, data, case_config)
             if code := records[case_name].exit_code:
                 return SweepRecord(config, folder, records, None, code)

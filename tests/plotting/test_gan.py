@@ -1,36 +1,17 @@
 """Figures of a GAN show what they say."""
 
-import io
 import types
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from drawing import drawn, images, series
 
 from jaxdl.plotting import (
     gan_figures,
     image_grid,
 )
 from jaxdl.train.log import History, Series
-
-
-def images(num, height=4, width=5, channels=1, seed=0):
-    shape = num, height, width, channels
-    return np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
-
-
-def drawn(figure) -> np.ndarray:
-    """The figure as its PNG file shows it, [height width 3]."""
-    file = io.BytesIO()
-    figure.savefig(file)
-    return np.asarray(Image.open(file).convert("RGB"))
-
-
-def series(num_steps, num_seeds=2, names=("loss",)):
-    rng = np.random.default_rng(0)
-    values = {name: rng.normal(size=(num_steps, num_seeds)) for name in names}
-    return Series(np.arange(1, num_steps + 1) * 10, values)
 
 
 def gan_record(num_train, num_evaluations, num_seeds=2):

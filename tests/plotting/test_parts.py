@@ -1,9 +1,8 @@
 """Parts of figures: what stands where, and that a reader is told what it is."""
 
-import io
-
 import numpy as np
 import pytest
+from drawing import drawn, images, series
 from PIL import Image
 
 from jaxdl import plotting
@@ -15,20 +14,6 @@ from jaxdl.plotting import (
     save_images,
     smoothed,
 )
-from jaxdl.train.log import Series
-
-
-def images(num, height=4, width=5, channels=1, seed=0):
-    shape = num, height, width, channels
-    return np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
-
-
-def drawn(figure) -> np.ndarray:
-    """The figure as its PNG file shows it, [height width 3]."""
-    file = io.BytesIO()
-    figure.savefig(file)
-    return np.asarray(Image.open(file).convert("RGB"))
-
 
 # Grids
 
@@ -150,12 +135,6 @@ def test_images_without_labels():
 
 
 # Curves
-
-
-def series(num_steps, num_seeds=2, names=("loss",)):
-    rng = np.random.default_rng(0)
-    values = {name: rng.normal(size=(num_steps, num_seeds)) for name in names}
-    return Series(np.arange(1, num_steps + 1) * 10, values)
 
 
 def test_curves_are_labelled():

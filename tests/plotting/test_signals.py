@@ -1,11 +1,10 @@
 """Figures on activations and deep nets show what they say."""
 
-import io
 import types
 
 import numpy as np
 import pytest
-from PIL import Image
+from drawing import drawn
 
 from jaxdl.ops import ACTIVATIONS
 from jaxdl.plotting import activation_gallery, vanishing_gradient_figures
@@ -16,12 +15,6 @@ NETS = types.SimpleNamespace(
     activations=("sigmoid", "relu"),
     initializers=("standard", "glorot", "he", "orthogonal"),
 )
-
-
-def drawn(figure) -> np.ndarray:
-    file = io.BytesIO()
-    figure.savefig(file)
-    return np.asarray(Image.open(file).convert("RGB"))
 
 
 def test_gallery_has_every_activation_and_its_derivative():

@@ -1,11 +1,10 @@
 """Figures of ensembles on a truth table show what they say."""
 
-import io
 import types
 
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
+from drawing import drawn
 
 from jaxdl.data import xor_table
 from jaxdl.evaluate import wilson_ci95
@@ -14,18 +13,6 @@ from jaxdl.plotting import (
     xor_sweep_figures,
 )
 from jaxdl.train.log import History, Series
-
-
-def images(num, height=4, width=5, channels=1, seed=0):
-    shape = num, height, width, channels
-    return np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
-
-
-def drawn(figure) -> np.ndarray:
-    """The figure as its PNG file shows it, [height width 3]."""
-    file = io.BytesIO()
-    figure.savefig(file)
-    return np.asarray(Image.open(file).convert("RGB"))
 
 
 def ensemble_record(outputs, **fields):
