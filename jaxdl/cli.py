@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import tyro
 
-from jaxdl.data.load import DataName
+from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError
 from jaxdl.results import ResultsConfig, results_command
 
@@ -56,7 +56,7 @@ def start(
 class PrepareConfig:
     """Prepare a data set ahead of its first use."""
 
-    name: Annotated[DataName, tyro.conf.Positional]
+    name: Annotated[PreparedName, tyro.conf.Positional]
     """Data set to prepare."""
     source_dir: Path | None = None
     """Folder with the original files; they are downloaded without it."""

@@ -8,16 +8,26 @@ from jaxdl.data.load import (
     load_images,
     prepare,
 )
+from jaxdl.data.long_lag import Sequences, Task, adding, make_draws, temporal_order
 from jaxdl.data.synthetic import Examples, Table, xor_table
+from jaxdl.data.text import Text, TextName, load_text
 
 __all__ = [
     "IMAGE_SHAPES",
     "DataName",
     "Examples",
     "Images",
+    "Sequences",
     "Split",
     "Table",
+    "Text",
+    "TextName",
+    "Task",
+    "adding",
     "load_images",
+    "load_text",
+    "make_draws",
     "prepare",
+    "temporal_order",
     "xor_table",
 ]

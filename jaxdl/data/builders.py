@@ -1,7 +1,7 @@
-"""MNIST and Fashion-MNIST: their files, and builders that need no TensorFlow.
+"""MNIST, Fashion-MNIST, tiny Shakespeare: files, and builders without TensorFlow.
 
 The packaged builders of the same sets prepare with TensorFlow only. These read the
-original IDX files with gzip and NumPy, and write one array_record file per split, the
+original files with gzip and NumPy, and write one array_record file per split, the
 examples in the order of the original files. Importing this module imports
 tensorflow-datasets, so `jaxdl.data.load` does it inside its functions.
 """
@@ -143,7 +143,51 @@ class JaxdlFashionMnist(_IdxImages):
     }
 
 
-BUILDERS = {"mnist": JaxdlMnist, "fashion_mnist": JaxdlFashionMnist}
+class JaxdlTinyShakespeare(tfds.core.GeneratorBasedBuilder):
+    """Tiny Shakespeare: 40,000 lines of plays, 1,115,394 characters (Karpathy 2015).
+
+    One record a split: the first 90 % of the bytes, which are all ASCII, and the rest.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    HOMEPAGE = "https://github.com/karpathy/char-rnn"
+    URL = (
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
+        "tinyshakespeare/"
+    )
+    SHA256 = {
+        "input.txt": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+    }
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "The original file input.txt."
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        text = tfds.features.Tensor(shape=(None,), dtype=np.uint8, encoding="bytes")
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.__doc__,
+            homepage=self.HOMEPAGE,
+            features=tfds.features.FeaturesDict({"text": text}),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        content = (dl_manager.manual_dir / "input.txt").read_bytes()
+        text = np.frombuffer(content, np.uint8)
+        cut = len(text) * 9 // 10
+        return {
+            "train": self._generate_examples(text[:cut]),
+            "validation": self._generate_examples(text[cut:]),
+        }
+
+    def _generate_examples(self, text: UInt8[np.ndarray, " time"]):
+        yield 0, {"text": text}
+
+
+BUILDERS = {
+    "mnist": JaxdlMnist,
+    "fashion_mnist": JaxdlFashionMnist,
+    "tiny_shakespeare": JaxdlTinyShakespeare,
+}
 
 
 def check_files(folder: Path, sha256: dict[str, str]) -> None:

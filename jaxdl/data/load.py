@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from jaxtyping import Array, Int32, UInt8
 from jaxdl.errors import InputError
 
 DataName = Literal["digits", "mnist", "fashion_mnist"]
+PreparedName = Literal["digits", "mnist", "fashion_mnist", "tiny_shakespeare"]
 
 IMAGE_SHAPES: dict[str, tuple[int, int, int]] = {
     "digits": (8, 8, 1),
@@ -90,6 +91,7 @@ def load_images(
     Raises:
       InputError: as for `prepare`, and if the prepared data is damaged.
     """
+    _require_known(name, tuple(IMAGE_SHAPES))
     folder = prepare(name, data_dir=data_dir, source_dir=source_dir)
     if folder is None:
         image, label = _read_digits()
@@ -113,18 +115,18 @@ def prepare(
     data_dir: str | Path | None = None,
     source_dir: str | Path | None = None,
 ) -> Path | None:
-    """Makes a data set ready for `load_images`; quick where it is ready already.
+    """Makes a data set ready for its loader; quick where it is ready already.
 
     The original files come from `source_dir`, or are downloaded when none is given;
-    their sha256 is checked either way. Nothing is written to `data_dir` until all four
-    are there and right, and processes that prepare at once wait for each other.
+    their sha256 is checked either way. Nothing is written to `data_dir` until all of
+    them are there and right, and processes that prepare at once wait for each other.
 
     Args:
-      name: `digits`, `mnist` or `fashion_mnist`.
+      name: `digits`, `mnist`, `fashion_mnist` or `tiny_shakespeare`.
       data_dir: folder of prepared data; the environment variable TFDS_DATA_DIR or
         ~/tensorflow_datasets where not given.
-      source_dir: folder that holds the original `*-ubyte.gz` files. It is not looked
-        at when the data is ready.
+      source_dir: folder that holds the original files, `*-ubyte.gz` or `input.txt`. It
+        is not looked at when the data is ready.
 
     Returns:
       The folder of the prepared data; None for `digits`, which comes with scikit-learn
@@ -135,12 +137,7 @@ def prepare(
         sha256; there is neither `source_dir` nor a network (within 30 seconds);
         `data_dir` cannot be written.
     """
-    if name not in IMAGE_SHAPES:
-        near = difflib.get_close_matches(name.lower(), IMAGE_SHAPES, n=1)
-        raise InputError(
-            f"There is no data set {name!r}; choose from {', '.join(IMAGE_SHAPES)}."
-            + (f" Did you mean {near[0]!r}?" if near else "")
-        )
+    _require_known(name, get_args(PreparedName))
     if name == "digits":
         return None
 
@@ -164,16 +161,26 @@ def prepare(
                 builder_cls.URL, builder_cls.SHA256, Path(downloads)
             )
         except OSError as error:
+            ready = "digits" if name in IMAGE_SHAPES else "python"
             raise InputError(
                 f"{name} is not in {data_dir} and could not be downloaded from "
                 f"{builder_cls.URL} ({error}). Three ways out: give --source-dir "
                 f"FOLDER with the files {', '.join(builder_cls.SHA256)}; or run `jaxdl "
                 f"data prepare {name}` on a machine with a network, copy its data "
-                "folder here and give --data-dir FOLDER; or use --data digits, which "
+                f"folder here and give --data-dir FOLDER; or use --data {ready}, which "
                 "needs no files."
             ) from error
         _write(builder_cls, data_dir, Path(downloads))
     return folder
+
+
+def _require_known(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name.lower(), known, n=1)
+        raise InputError(
+            f"There is no data set {name!r}; choose from {', '.join(known)}."
+            + (f" Did you mean {near[0]!r}?" if near else "")
+        )
 
 
 def _write(builder_cls: type, data_dir: Path, source_dir: Path) -> None:
@@ -229,15 +236,35 @@ def _read_digits() -> tuple[np.ndarray, np.ndarray]:
 
 def _read_prepared(name: str, folder: Path) -> list[Split]:
     """The splits `train` and `test` as NumPy arrays, in the order of the files."""
+    with _damage_as_error(folder):
+        builder = _open(folder)
+        return [
+            _read_split(builder.as_data_source(split=split), IMAGE_SHAPES[name])
+            for split in ("train", "test")
+        ]
+
+
+def read_record(folder: Path, split: str) -> dict[str, Any]:
+    """The first record of a split of prepared data.
+
+    Raises:
+      InputError: if the prepared data is damaged.
+    """
+    with _damage_as_error(folder):
+        return _open(folder).as_data_source(split=split)[0]
+
+
+def _open(folder: Path):
     import tensorflow_datasets as tfds
 
+    return tfds.builder_from_directory(folder)
+
+
+@contextlib.contextmanager
+def _damage_as_error(folder: Path):
     try:
         with _quiet():
-            builder = tfds.builder_from_directory(folder)
-            return [
-                _read_split(builder.as_data_source(split=split), IMAGE_SHAPES[name])
-                for split in ("train", "test")
-            ]
+            yield
     except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
         raise InputError(
             f"The prepared data in {folder} is damaged ({error}); delete that "

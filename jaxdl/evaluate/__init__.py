@@ -1,5 +1,9 @@
 """Measures of a finished model."""
 
+from jaxdl.evaluate.cells import Cell as Cell
+from jaxdl.evaluate.cells import choose_cells as choose_cells
+from jaxdl.evaluate.cells import memories as memories
+from jaxdl.evaluate.cells import text_features as text_features
 from jaxdl.evaluate.classification import error_percent as error_percent
 from jaxdl.evaluate.classification import (
     make_classification_evaluate as make_classification_evaluate,
@@ -9,6 +13,9 @@ from jaxdl.evaluate.gan import gan_protocols as gan_protocols
 from jaxdl.evaluate.gan import make_gan_evaluate as make_gan_evaluate
 from jaxdl.evaluate.gan import make_sampler as make_sampler
 from jaxdl.evaluate.gan import nearest_images as nearest_images
+from jaxdl.evaluate.long_lag import make_answers as make_answers
+from jaxdl.evaluate.long_lag import make_long_lag_evaluate as make_long_lag_evaluate
+from jaxdl.evaluate.long_lag import stopping_protocol as stopping_protocol
 from jaxdl.evaluate.parzen import parzen_log_likelihood as parzen_log_likelihood
 from jaxdl.evaluate.parzen import select_sigma as select_sigma
 from jaxdl.evaluate.signals import Nets as Nets
@@ -20,5 +27,8 @@ from jaxdl.evaluate.signals import layer_signals as layer_signals
 from jaxdl.evaluate.statistics import mean_ci95 as mean_ci95
 from jaxdl.evaluate.statistics import standard_error as standard_error
 from jaxdl.evaluate.statistics import wilson_ci95 as wilson_ci95
+from jaxdl.evaluate.text import make_text_evaluate as make_text_evaluate
+from jaxdl.evaluate.text import sample as sample
+from jaxdl.evaluate.text import text_nats as text_nats
 from jaxdl.evaluate.truth_tables import make_table_evaluate as make_table_evaluate
 from jaxdl.evaluate.truth_tables import solves as solves

@@ -17,12 +17,19 @@ _RULE = (
     "the perceptron learns by its rule, with signs and comparisons, not by gradients"
 )
 
+_SCAN = "it is part of nn.recurrent, which is checked"
+
 NOT_DIFFERENTIABLE: dict[str, str] = {
     "ops.activations.activation": "it looks up a row of a table",
     "ops.images.unit_pixels": "images are bytes",
     "ops.images.mean_image": "images are bytes",
     "ops.images.to_bytes": "it rounds to bytes",
     "nn.dropout.keep_mask": "it draws True and False",
+    "nn.bptt.elman_scan": _SCAN,
+    "nn.bptt.lstm_scan": _SCAN,
+    "nn.bptt.truncated_scan": _SCAN,
+    "nn.bptt.in_chunks": _SCAN,
+    "nn.recurrent.check_sequences": "it refuses sequences",
     "models.gan.uniform": "it draws initial weights",
     "models.perceptron.check_labels": "it refuses labels",
     "models.perceptron.predict": _RULE,

@@ -21,12 +21,15 @@ from jaxdl.gradcheck.check import LeafReport, check
 from jaxdl.gradcheck.coverage import NOT_DIFFERENTIABLE
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.gradcheck.recurrences import RECURRENCES
+from jaxdl.models.char_lm import CELLS, char_lm
 from jaxdl.models.gan import GAN, mlp_gan, paper_gan, small_gan, with_mean_image
 from jaxdl.models.mlp import Trace, forward, mlp
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
 from jaxdl.objectives.adversarial import make_gan_losses
 from jaxdl.objectives.classification import make_classification_loss
+from jaxdl.objectives.sequence import make_next_character_loss
 from jaxdl.ops import adversarial, losses
 from jaxdl.ops.activations import ACTIVATIONS, Activation, maxout
 from jaxdl.types import Model, Params, PRNGKey
@@ -288,6 +291,38 @@ def _classification_loss(key):
     return Case(fn, (_params(model, key),), ("params",))
 
 
+def _char_lm(cell: str) -> Callable[[PRNGKey], Case]:
+    """Two windows of a text, the second with the carry of the first."""
+
+    def make(key):
+        model = char_lm(4, 3, cell=cell)
+        codes = jnp.array([[0, 3, 1, 2], [2, 2, 0, 1]])
+
+        def fn(params):
+            first, carry = model.apply(params, codes[:, :2])
+            second, carry = model.apply(params, codes[:, 2:], carry=carry)
+            return first, second, model.memory(carry)
+
+        return Case(fn, (_params(model, key),), ("params",))
+
+    return make
+
+
+def _next_character_loss(key):
+    model = char_lm(4, 3, num_layers=2)
+    codes = jnp.array([[0, 3, 1, 2], [2, 2, 0, 1]])
+    batch = types.SimpleNamespace(
+        inputs=codes[:, :3], targets=codes[:, 1:], fresh=jnp.array([True, False])
+    )
+    loss_fn = make_next_character_loss(model.apply)
+    carry = jax.tree.map(lambda leaf: leaf.astype(float), model.initial_carry(2))
+
+    def fn(params, carry):
+        return loss_fn(params, carry, batch)[0]
+
+    return Case(fn, (_params(model, key), carry), ("params", "carry"))
+
+
 def _subjects() -> list[Subject]:
     def one(make: Callable[[PRNGKey], Case], *covers: str, name: str = "") -> Subject:
         return Subject(name or covers[0].rpartition(".")[2], covers, make)
@@ -320,6 +355,7 @@ def _subjects() -> list[Subject]:
             game + "non_saturating_generator_loss",
         ),
         one(_dropout, "nn.dropout.Dropout", "nn.linen.from_linen", name="dropout"),
+        *(Subject(*row) for row in RECURRENCES),
         one(_forward, "models.mlp.forward"),
         *(_mlp(name) for name in ACTIVATIONS),
         *_gan("mlp_gan", _toy_gan, 3),
@@ -332,6 +368,19 @@ def _subjects() -> list[Subject]:
             _classification_loss,
             "objectives.classification.make_classification_loss",
             name="classification_loss",
+        ),
+        *(
+            Subject(
+                f"char_lm[{cell}]",
+                ("models.char_lm.char_lm", "models.char_lm.CharModel"),
+                _char_lm(cell),
+            )
+            for cell in CELLS
+        ),
+        one(
+            _next_character_loss,
+            "objectives.sequence.make_next_character_loss",
+            name="next_character_loss",
         ),
         one(_gate(backprop.add_gate, "x", "y"), "gradcheck.backprop.add_gate"),
         one(

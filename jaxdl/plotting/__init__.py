@@ -1,6 +1,8 @@
 """Figures, a file a system. matplotlib is imported when drawing."""
 
 from jaxdl.plotting.gan import gan_figures as gan_figures
+from jaxdl.plotting.long_lag import adding_figures as adding_figures
+from jaxdl.plotting.long_lag import temporal_order_figures as temporal_order_figures
 from jaxdl.plotting.parts import Panel as Panel
 from jaxdl.plotting.parts import figure_of_curves as figure_of_curves
 from jaxdl.plotting.parts import figure_of_images as figure_of_images
@@ -13,5 +15,6 @@ from jaxdl.plotting.signals import activation_gallery as activation_gallery
 from jaxdl.plotting.signals import (
     vanishing_gradient_figures as vanishing_gradient_figures,
 )
+from jaxdl.plotting.text import text_figures as text_figures
 from jaxdl.plotting.xor import xor_figures as xor_figures
 from jaxdl.plotting.xor import xor_sweep_figures as xor_sweep_figures

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import InputError, RunError
@@ -53,7 +54,12 @@ class Experiment(NamedTuple):
       batch: `batch(data, key, step) -> batch`, compiled with the step; None draws one
         uniform minibatch of `batch_size` training examples.
       protocols: for each metric of the final evaluation that has one, the fields of its
-        protocol; `published` among them is the id of the figure to set it beside.
+        protocol; `published` among them is the id of the figure to set it beside. A
+        field may be a function of the final metrics, `{name: value of each seed}`, for
+        what is known only then.
+      done: `done(state) -> bool`, for experiments with a stopping rule of their own;
+        once true, a step must change nothing in the state. When all seeds are done the
+        remaining steps are skipped: the state is that of step `steps` already.
     """
 
     init: Callable[..., State]
@@ -62,6 +68,7 @@ class Experiment(NamedTuple):
     figures: Callable[..., Mapping[str, Any]]
     batch: Callable[..., Any] | None = None
     protocols: Mapping[str, Mapping[str, Any]] = {}
+    done: Callable[[State], jax.Array] | None = None
 
 
 class Record(NamedTuple):
@@ -314,6 +321,11 @@ class _Run:
         self.peak_memory = 0
         self.last_logged = -1
         self.checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
+        self.done = experiment.done and jax.jit(
+            lambda states: jnp.stack(
+                [experiment.done(state) for state in executor.split(states)]
+            ).all()
+        )
 
     def train(self) -> Record:
         """Restore or initialise, advance to the end, finish; or stop at a signal."""
@@ -374,6 +386,10 @@ class _Run:
         saved = self.checkpoints.newest()
         last_save = time.monotonic()
         while step < total and interrupt.signal is None:
+            with self.clock.measure("train"):
+                if self._all_done(states):
+                    step = total
+                    break
             due = min(
                 total, *(_next(step, n) for n in (self.eval_every, self.save_every))
             )
@@ -407,6 +423,9 @@ class _Run:
         if saved != step:
             self._save(states, step)
         return states, step
+
+    def _all_done(self, states) -> bool:
+        return self.done is not None and bool(self.done(states))
 
     def _log_block(
         self, running: "_Block | None", hold: int | None = None
@@ -522,7 +541,10 @@ class _Run:
                 "ci95": None if low is None else [low, high],
                 "per_seed": per_seed,
             }
-            protocol = dict(self.experiment.protocols.get(name, {}))
+            protocol = {
+                field: value(values) if callable(value) else value
+                for field, value in self.experiment.protocols.get(name, {}).items()
+            }
             if "published" in protocol:
                 metrics[name]["published"] = protocol.pop("published")
             metrics[name]["protocol"] = protocol
