@@ -32,7 +32,7 @@ from jaxdl.train.run import Experiment, run
 
 SMALL = dict(steps=1_000, hidden_size=128, window=64, batch_size=32)
 SMALL |= dict(learning_rate=5e-3)
-SHAKESPEARE = SMALL | dict(steps=4_000, hidden_size=512, learning_rate=2e-3)
+SHAKESPEARE = SMALL | dict(steps=4_000, hidden_size=512)
 RECIPES = {"python": SMALL, "file": SMALL, "tiny_shakespeare": SHAKESPEARE}
 
 
@@ -58,8 +58,7 @@ class Config(config.RunConfig):
     layers: int = 1
     """Recurrent layers on top of each other."""
     learning_rate: float | None = None
-    """Adam's first step size (tiny Shakespeare 2e-3, else 5e-3), which falls to 0 along
-    a cosine."""
+    """Adam's first step size (5e-3), which falls to 0 along a cosine."""
     max_norm: float = 1.0
     """Gradients of a larger norm are scaled down to this one."""
     log_every: int = config.free(10)

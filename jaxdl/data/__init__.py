@@ -8,7 +8,14 @@ from jaxdl.data.load import (
     load_images,
     prepare,
 )
-from jaxdl.data.long_lag import Sequences, Task, adding, make_draws, temporal_order
+from jaxdl.data.long_lag import (
+    Sequences,
+    Task,
+    adding,
+    latch,
+    make_draws,
+    temporal_order,
+)
 from jaxdl.data.synthetic import Examples, Table, xor_table
 from jaxdl.data.text import Text, TextName, load_text
 
@@ -24,6 +31,7 @@ __all__ = [
     "TextName",
     "Task",
     "adding",
+    "latch",
     "load_images",
     "load_text",
     "make_draws",

@@ -16,6 +16,8 @@ from jaxdl.evaluate.gan import nearest_images as nearest_images
 from jaxdl.evaluate.long_lag import make_answers as make_answers
 from jaxdl.evaluate.long_lag import make_long_lag_evaluate as make_long_lag_evaluate
 from jaxdl.evaluate.long_lag import stopping_protocol as stopping_protocol
+from jaxdl.evaluate.memory import gradient_reach as gradient_reach
+from jaxdl.evaluate.memory import make_memory_evaluate as make_memory_evaluate
 from jaxdl.evaluate.parzen import parzen_log_likelihood as parzen_log_likelihood
 from jaxdl.evaluate.parzen import select_sigma as select_sigma
 from jaxdl.evaluate.signals import Nets as Nets

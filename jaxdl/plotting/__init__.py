@@ -3,6 +3,7 @@
 from jaxdl.plotting.gan import gan_figures as gan_figures
 from jaxdl.plotting.long_lag import adding_figures as adding_figures
 from jaxdl.plotting.long_lag import temporal_order_figures as temporal_order_figures
+from jaxdl.plotting.memory import memory_figures as memory_figures
 from jaxdl.plotting.parts import Panel as Panel
 from jaxdl.plotting.parts import figure_of_curves as figure_of_curves
 from jaxdl.plotting.parts import figure_of_images as figure_of_images

@@ -72,14 +72,13 @@ def figure_of_cells(
         picture = axes.imshow(kept, cmap=colors, vmin=-1, vmax=1, aspect="auto")
         for (row, column), character in zip(places, shown, strict=True):
             axes.text(
-                column,
-                row,
-                character,
+                *(column, row, character),
                 family=FONT,
                 size=8,
                 ha="center",
                 va="center_baseline",
                 parse_math=False,
+                in_layout=False,  # thousands of boxes to measure, all inside the axes
             )
         axes.set_title(
             f"cell {cell.index}: {cell.feature} (correlation {cell.correlation:+.2f})",

@@ -53,7 +53,7 @@ def test_training_equals_pytorch(twin, cfg, data):
     (ours,), *theirs = [side(12) for side in sides.values()]
     assert windows_of_pass(len(data.train), 3, 8) < 12
     assert (ours["grad_norm"] > 0.3).any() and (ours["grad_norm"] < 0.3).any()
-    assert ours["loss"][-1] < ours["loss"][0] - 0.3
+    assert ours["loss"][-1] < ours["loss"][0] - 0.1
     for losses in theirs:
         np.testing.assert_allclose(losses, ours["loss"], atol=1e-4)
 

@@ -9,6 +9,7 @@ import pytest
 
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.problem import quick_jit
+from jaxdl.nn import bptt
 from jaxdl.nn.recurrent import (
     check_sequences,
     elman,
@@ -16,6 +17,7 @@ from jaxdl.nn.recurrent import (
     lstm,
     lstm_1997,
     recurrent,
+    scan_steps,
 )
 
 LAYERS = {
@@ -311,6 +313,34 @@ def test_recomputing_changes_no_value(name):
     assert_close(recomputed, stored, 1e-6)
 
 
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "lstm_1997"])
+def test_a_sequence_in_chunks_is_a_sequence(name, reverse, monkeypatch):
+    """19 steps in chunks of 8 or fewer, the last of them shorter, with padding."""
+    monkeypatch.setattr(bptt, "_CHUNK_BYTES", 0)
+    layer = LAYERS[name](4)
+    if name == "lstm_1997":
+        layer = lstm_1997(2, 2, truncated=True)
+    params, inputs, carry, _ = problem(recurrent([layer], 3), 3, 19, 3)
+    args = params[0][0], carry[0][0], jnp.swapaxes(inputs, 0, 1)
+    mask = prefixes([19, 7, 12], 19).T
+
+    def by_steps(*args):
+        return scan_steps(layer.step, *args, mask, reverse=reverse)
+
+    def in_chunks(*args):
+        return layer.scan(*args, mask, reverse=reverse)
+
+    @quick_jit
+    def every_way(*args):
+        found = [jax.vjp(f, *args) for f in (by_steps, in_chunks)]
+        return [(values, vjp(values)) for values, vjp in found]
+
+    assert str(jax.make_jaxpr(in_chunks)(*args)).count("scan[") > 1
+    expected, other = every_way(*args)
+    assert_close(other, expected, 1e-5)
+
+
 # Padding
 
 SIZES = [
@@ -512,7 +542,7 @@ BAD = {
     "gap": (
         (2, 4, 3),
         np.array([[1, 1, 0, 0], [1, 0, 1, 0]], bool),
-        r"row 1 of the mask is not a prefix: expected True up to the sequence's length",
+        r"row 1 of the mask is not a prefix: expected True up to the length of",
     ),
     "suffix": ((2, 4, 3), ~rows(1, 2), "row 0 of the mask begins with False"),
 }

@@ -1,0 +1,158 @@
+"""Why there is LSTM: a bit held through noise, by an RNN, a GRU and an LSTM.
+
+    python experiments/rnn_memory.py
+"""
+
+import dataclasses
+import functools
+import itertools
+import sys
+from typing import Literal, NamedTuple
+
+import optax
+
+from jaxdl import data, evaluate, models, plotting
+from jaxdl.cli import start
+from jaxdl.errors import InputError
+from jaxdl.nn import recurrent
+from jaxdl.train import config, step
+from jaxdl.train.run import Experiment
+from jaxdl.train.state import TrainState
+from jaxdl.train.sweep import Case, sweep
+from jaxdl.types import Params
+
+CellName = Literal["rnn", "gru", "lstm"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(config.RunConfig):
+    """A bit held through noise; each cell with each lag is a case."""
+
+    cells: tuple[CellName, ...] = ("rnn", "gru", "lstm")
+    """Recurrent layers to compare."""
+    lags: tuple[int, ...] = (10, 20, 50, 100, 200, 500)
+    """Inputs of noise between the bit and the answer."""
+    hidden_size: int = 16
+    """Cells of the layer."""
+    forget_bias: float = 1.0
+    """Initial bias of the LSTM's forget gates."""
+    learning_rate: float = 0.01
+    """Step size of Adam."""
+    max_norm: float = 1.0
+    """Longer gradients are cut to this length."""
+    steps: int = 1000
+    """Training steps of each net."""
+    batch_size: int = 16
+    """Sequences in a step."""
+    seeds: int = 10
+    """Seeds of each case."""
+    executor: Literal["auto", "sequential", "vmap"] = "vmap"
+    """How seeds run; so small nets run all at once."""
+    eval_every: int | None = config.free(None)
+    """Steps between evaluations; by default one, at the end."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        config.require_positive(
+            learning_rate=self.learning_rate, max_norm=self.max_norm
+        )
+        config.require_at_least(1, hidden_size=self.hidden_size)
+        for name in ("cells", "lags"):
+            given = getattr(self, name)
+            if not given or len(set(given)) < len(given):
+                raise InputError(f"{name} is {given}: expected at least one, each once")
+        config.require_at_least(1, lags=min(self.lags))
+
+
+class State(NamedTuple):
+    """A net in training, and the parameters that it began with."""
+
+    training: TrainState
+    initial: Params
+
+    @property
+    def params(self) -> Params:
+        """Those of now."""
+        return self.training.params
+
+
+@functools.lru_cache(maxsize=32)  # the same command compiles once a process
+def make_experiment(cfg: Config, task) -> Experiment:
+    """The experiment of a configuration with one cell and one lag."""
+    (cell,), (lag,) = cfg.cells, cfg.lags
+    layer = {
+        "rnn": recurrent.elman,
+        "gru": recurrent.gru,
+        "lstm": functools.partial(recurrent.lstm, forget_bias=cfg.forget_bias),
+    }[cell](cfg.hidden_size)
+    model = models.sequence_readout([layer], task.in_size, task.out_size)
+    optimizer = optax.chain(
+        optax.clip_by_global_norm(cfg.max_norm), optax.adam(cfg.learning_rate)
+    )
+
+    def loss_fn(params, batch, key):
+        del key  # this objective draws nothing
+        logits = model.apply(params, batch.inputs)
+        loss = optax.sigmoid_binary_cross_entropy(logits, batch.targets).mean()
+        return loss, {"loss": loss}
+
+    draws = data.make_draws(cfg.batch_size)
+    init_training = step.make_init(model, optimizer)
+    train_step = step.make_train_step(loss_fn, optimizer)
+
+    def init(key, data, previous):
+        training = init_training(key, data, previous)
+        return State(training, training.params)
+
+    def one_step(state, batch):
+        training, metrics = train_step(state.training, batch)
+        return State(training, state.initial), metrics
+
+    return Experiment(
+        init=init,
+        step=one_step,
+        evaluate=evaluate.make_memory_evaluate(layer, model.apply, task),
+        figures=lambda record: {},
+        batch=lambda _, key, step: draws(task, key, step),
+        protocols=protocols(cfg),
+    )
+
+
+def protocols(cfg: Config) -> dict:
+    """How what a case finds was measured."""
+    (cell,), (lag,) = cfg.cells, cfg.lags
+    shared = {
+        "cell": cell,
+        "lag": lag,
+        "hidden_size": cfg.hidden_size,
+        "optimizer": f"Adam, gradients cut to {cfg.max_norm:g}",
+        "learning_rate": cfg.learning_rate,
+        "batch_size": cfg.batch_size,
+        "steps": cfg.steps,
+    }
+    if cell == "lstm":
+        shared["forget_bias"] = cfg.forget_bias
+    solved = "99 % of 1,000 new sequences right"
+    return {"solved": shared | {"solved_if": solved}}
+
+
+def train(cfg: Config) -> int:
+    """Run the cases."""
+    cfg = config.fill_defaults(cfg, {"eval_every": max(1, cfg.steps)})
+    cases = {}
+    for cell, lag in itertools.product(cfg.cells, cfg.lags):
+        case = dataclasses.replace(cfg, cells=(cell,), lags=(lag,))
+        cases[f"{cell}-{lag}"] = Case(case, make_experiment(case, data.latch(lag)))
+    # Each case draws from its own task; the longest stands for them all.
+    tasks = dataclasses.replace(data.latch(max(cfg.lags)), name="latch")
+    figures = plotting.memory_figures
+    return sweep("rnn_memory", cases, tasks, cfg, figures=figures).exit_code
+
+
+def main(argv=None) -> int:
+    """The command line; returns the exit code."""
+    return start(Config, train, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
