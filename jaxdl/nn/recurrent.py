@@ -179,12 +179,12 @@ def gru(hidden_size: int) -> Recurrence:
         return params | {"recurrent_bias": jnp.zeros(hidden_size)}
 
     def step(params, carry, x):
-        inputs = x @ params["input_kernel"] + params["bias"]
+        inputs = x @ params["input_kernel"] + params["bias"][None]
         r, z, n = jnp.split(inputs, 3, axis=-1)
         of_hidden = jnp.split(carry @ params["recurrent_kernel"], 3, axis=-1)
         r = jax.nn.sigmoid(r + of_hidden[0])
         z = jax.nn.sigmoid(z + of_hidden[1])
-        n = jnp.tanh(n + r * (of_hidden[2] + params["recurrent_bias"]))
+        n = jnp.tanh(n + r * (of_hidden[2] + params["recurrent_bias"][None]))
         hidden = (1 - z) * n + z * carry
         return hidden, hidden
 
@@ -383,7 +383,7 @@ def check_sequences(
 
 
 def _preactivations(params: Params, hidden: jax.Array, x: jax.Array) -> jax.Array:
-    of_inputs = x @ params["input_kernel"] + params["bias"]
+    of_inputs = x @ params["input_kernel"] + params["bias"][None]
     return of_inputs + hidden @ params["recurrent_kernel"]
 
 
