@@ -1,4 +1,4 @@
-"""The adding problem (Hochreiter & Schmidhuber 1997): two numbers, held over a long lag.
+"""The adding problem (Hochreiter & Schmidhuber 1997): two numbers over a long lag.
 
     python experiments/lstm_adding.py --seeds 10
     python experiments/lstm_adding.py --net modern --seeds 10
@@ -6,6 +6,11 @@
 The paper's net (93 weights, no forget gate, gradient truncated) learned lag 100 from
 74,000 sequences, 500 from 209,000 and 1,000 from 853,000, with 1, 0 and 1 wrong of
 2,560 new ones; ours: experiments/results.
+
+The paper calls the output unit logistic. Such a net learns the middle of the targets as
+fast as the paper's, but their ends, 0 and 1, only slowly: 10 seeds were right for 97 %
+after 200,000 sequences, and the rule held for none. With a linear unit it holds after
+about as many as in the paper, so that is the default.
 
 Training stops when the last 2,000 sequences were all right, |target - output| < 0.04,
 and their mean error is below 0.01. The paper does not say of which error; here it is
@@ -48,6 +53,8 @@ class Config(config.RunConfig):
     or it becomes (0, 1); the paper can be read in both ways."""
     net: Literal["paper", "modern"] = "paper"
     """Two blocks of two cells of 1997, or an LSTM with forget gate, trained by Adam."""
+    output: Literal["linear", "logistic"] = "linear"
+    """The output unit."""
     learning_rate: float | None = None
     """Step size (0.5; 0.01 for the modern net)."""
     batch_size: int | None = None
@@ -56,8 +63,8 @@ class Config(config.RunConfig):
     """Steps after which a seed is given up (1,000,000; 50,000 for the modern net)."""
     hidden_size: int = 16
     """Cells of the modern net."""
-    forget_bias: float = 1.0
-    """Initial bias of the modern net's forget gates."""
+    forget_bias: float = 5.0
+    """Initial bias of the modern net's forget gates; 1 forgets a quarter a step."""
     block_steps: int = config.free(1000)
     """Steps compiled into one program; an interrupt waits for at most one block."""
 
@@ -81,7 +88,7 @@ def make_net(cfg: Config, task):
 def make_experiment(cfg: Config, task) -> Experiment:
     """The experiment of a configuration without None."""
     layer, model = make_net(cfg, task)
-    answers = evaluate.make_answers(model.apply, task.tolerance)
+    answers = evaluate.make_answers(model.apply, task.tolerance, output=cfg.output)
     make_optimizer = optax.sgd if cfg.net == "paper" else optax.adam
     optimizer = make_optimizer(cfg.learning_rate)
 
@@ -109,6 +116,7 @@ def protocols(cfg: Config) -> dict:
         "lag": cfg.lag,
         "first_pair": cfg.first_pair,
         "net": "2 blocks of 2 cells, 93 weights" if paper else modern,
+        "output": cfg.output,
         "gradient": "truncated" if paper else "full",
         "optimizer": "gradient descent" if paper else "Adam",
         "batch_size": cfg.batch_size,

@@ -1,6 +1,20 @@
-"""Why there is LSTM: a bit held through noise, by an RNN, a GRU and an LSTM.
+"""Why there is LSTM: one bit held through noise, by an RNN, a GRU and an LSTM.
 
     python experiments/rnn_memory.py
+    python experiments/rnn_memory.py --forget-bias 1
+
+The first input is one of two symbols; noise follows, four other symbols; at the end the
+net says which it was. A seed has solved a lag when it is right for 99 % of 1,000 new
+sequences. All cells have equal size, optimizer and steps; ours: experiments/results.
+About eight minutes on two CPU cores.
+
+The gradient of the answer by what is carried on from the first input shrinks with the
+lag, by about a constant factor a step: in the RNN by what its tanh leaves, in the GRU
+by its update gate, which begins at 1/2, in the LSTM by its forget gate alone. Where it
+has vanished nothing is learned. The bias of the forget gate says how much an LSTM keeps
+before it has learned anything: with 1 it is 0.73 a step, 10^-68 over a lag of 500; with
+5 it is 0.993, 10^-1.5. So the LSTM here begins with 5; the other two have no such knob
+here, but a GRU could be begun likewise.
 """
 
 import dataclasses
@@ -34,13 +48,13 @@ class Config(config.RunConfig):
     """Inputs of noise between the bit and the answer."""
     hidden_size: int = 16
     """Cells of the layer."""
-    forget_bias: float = 1.0
-    """Initial bias of the LSTM's forget gates."""
-    learning_rate: float = 0.01
+    forget_bias: float = 5.0
+    """Initial bias of the LSTM's forget gates; 1 forgets a quarter at each step."""
+    learning_rate: float = 0.001
     """Step size of Adam."""
     max_norm: float = 1.0
     """Longer gradients are cut to this length."""
-    steps: int = 1000
+    steps: int = 2000
     """Training steps of each net."""
     batch_size: int = 16
     """Sequences in a step."""
@@ -79,7 +93,7 @@ class State(NamedTuple):
 @functools.lru_cache(maxsize=32)  # the same command compiles once a process
 def make_experiment(cfg: Config, task) -> Experiment:
     """The experiment of a configuration with one cell and one lag."""
-    (cell,), (lag,) = cfg.cells, cfg.lags
+    (cell,) = cfg.cells
     layer = {
         "rnn": recurrent.elman,
         "gru": recurrent.gru,

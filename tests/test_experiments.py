@@ -22,19 +22,26 @@ from jaxdl.data import builders
 from jaxdl.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
-SWEEPS = {"vanishing_gradient"}  # each has a file of its own in tests/experiments
+SWEEPS = {
+    "rnn_memory",
+    "vanishing_gradient",
+}  # each has a file of its own in tests/experiments
 SCRIPTS = sorted(
     path for path in ROOT.glob("experiments/*.py") if path.stem not in SWEEPS
 )
 TOY = {
     "char_lm": "--steps 20 --hidden-size 8 --eval-every 10 --block-steps 10".split(),
     "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
+    "lstm_adding": "--steps 20 --block-steps 10".split(),
+    "lstm_temporal_order": "--steps 20 --block-steps 10".split(),
     "xor": "--steps 20 --nets 50 --eval-every 10 --block-steps 10".split(),
     "perceptron": "--steps 20 --inputs 3 --block-steps 10".split(),
 }
 FIGURES = {
     "char_lm": {"curves", "cells"},
     "gan": {"samples", "progress", "nearest", "interpolation", "curves"},
+    "lstm_adding": {"training", "states", "predictions"},
+    "lstm_temporal_order": {"training", "states", "outputs"},
     "xor": {"regions", "loss"},
     "perceptron": {"lines", "counts"},
 }

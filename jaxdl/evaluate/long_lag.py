@@ -17,7 +17,7 @@ class Answers(NamedTuple):
     """What a net answered.
 
     Attributes:
-      outputs: of its logistic output units.
+      outputs: of its output units.
       errors: E = 1/2 sum_k (target_k - output_k)^2.
       correct: whether all outputs were closer to their targets than the tolerance.
     """
@@ -27,16 +27,20 @@ class Answers(NamedTuple):
     correct: Bool[Array, " batch"]
 
 
-def make_answers(apply: Callable, tolerance: float) -> Callable[..., Answers]:
-    """`answers(params, sequences) -> Answers` of a net with logistic output units.
+def make_answers(
+    apply: Callable, tolerance: float, *, output: str = "logistic"
+) -> Callable[..., Answers]:
+    """`answers(params, sequences) -> Answers` of a net.
 
     Args:
       apply: `apply(params, inputs, *, mask) -> logits`.
       tolerance: an answer is right if all its outputs are closer than this.
+      output: the output units: "logistic", or "linear" for the logits themselves.
     """
+    unit = {"logistic": jax.nn.sigmoid, "linear": lambda logits: logits}[output]
 
     def answers(params, sequences) -> Answers:
-        outputs = jax.nn.sigmoid(apply(params, sequences.inputs, mask=sequences.mask))
+        outputs = unit(apply(params, sequences.inputs, mask=sequences.mask))
         far = jnp.abs(outputs - sequences.targets) >= tolerance
         errors = half_squared_error(outputs, sequences.targets)
         return Answers(outputs, errors, ~far.any(axis=-1))

@@ -9,6 +9,10 @@ from jaxdl.gradcheck.backprop import multiply_gate as multiply_gate
 from jaxdl.gradcheck.backprop import sigmoid_gate as sigmoid_gate
 from jaxdl.gradcheck.backprop import squared_error_and_grad as squared_error_and_grad
 from jaxdl.gradcheck.backprop import worked_example as worked_example
+from jaxdl.gradcheck.bptt import ThroughTime as ThroughTime
+from jaxdl.gradcheck.bptt import elman_backward as elman_backward
+from jaxdl.gradcheck.bptt import lstm_1997_backward as lstm_1997_backward
+from jaxdl.gradcheck.bptt import lstm_backward as lstm_backward
 from jaxdl.gradcheck.check import LeafReport as LeafReport
 from jaxdl.gradcheck.check import check as check
 from jaxdl.gradcheck.finite_difference import Difference as Difference

@@ -108,8 +108,7 @@ def lstm_backward(
 
     Args:
       params, carry, inputs, mask, reverse: as the layer's `scan` takes them.
-      output_grads: dE/doutput_t, the direct part, without what later steps add.
-      carry_grad: dE/d(last h and c), the direct part; zeros if E sees outputs alone.
+      output_grads, carry_grad: as of `elman_backward`.
 
     References:
       Gers, Schmidhuber & Cummins, "Learning to forget: continual prediction with LSTM",
@@ -172,8 +171,7 @@ def lstm_1997_backward(
 
     Args:
       params, carry, inputs, mask, reverse: as the layer's `scan` takes them.
-      output_grads: dE/doutput_t, the direct part, without what later steps add.
-      carry_grad: dE/d(last carry), the direct part; zeros if E sees outputs alone.
+      output_grads, carry_grad: as of `elman_backward`.
       truncated: the paper's cut. The result is no gradient of E then.
 
     References:

@@ -40,6 +40,7 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "models.perceptron.num_right": "it counts",
     "models.perceptron.novikoff_bound": "a bound to compare with, in float32",
     "gradcheck.backprop.worked_example": "its numbers are those of the course",
+    "gradcheck.bptt.lstm_1997_backward": "nn.recurrent.lstm_1997 is checked with it",
     "gradcheck.finite_difference.displace": _DIFFERENCES,
     "gradcheck.finite_difference.central_difference": _DIFFERENCES,
     "gradcheck.finite_difference.complex_step": _DIFFERENCES,

@@ -57,7 +57,10 @@ def _scan(
     masked: bool = False,
     reverse: bool = False,
 ) -> Callable[[PRNGKey], Case]:
-    """A scan, held against the scan of its step and the derivation by hand."""
+    """A scan, held against the scan of its step and the derivation by hand.
+
+    Without a derivation the two scans are one, which JAX differentiates.
+    """
 
     def make(key):
         mask = _mask() if masked else None
@@ -73,8 +76,10 @@ def _scan(
             steps = hand(*args, output_grads, carry_grad, mask, reverse=reverse)
             return steps.params, steps.carry, steps.inputs
 
-        names = ("params", "carry", "inputs")
-        return Case(fn, _point(key, layer), names, hand=hand and by_hand, plain=plain)
+        args, names = _point(key, layer), ("params", "carry", "inputs")
+        if hand is None:
+            return Case(fn, args, names)
+        return Case(fn, args, names, hand=by_hand, plain=plain)
 
     return make
 
@@ -139,11 +144,11 @@ def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
         rows.append((name, covers, _scan(layer, hand)))
         turned = _scan(layer, hand, masked=True, reverse=True)
         rows.append((f"{name}[masked, reverse]", covers, turned))
-    rows.append(("recurrent", ("nn.recurrent.recurrent",), _stack))
-    for layer, hand in layers.values():
-        if hand:
-            name = hand.__name__
-            rows.append((name, (f"gradcheck.bptt.{name}",), _backward(layer, hand)))
+    covers = ("nn.recurrent.recurrent", "nn.recurrent.Recurrent")
+    rows.append(("recurrent", covers, _stack))
+    for layer, hand in (layers["elman"], layers["lstm"]):
+        name = hand.__name__
+        rows.append((name, (f"gradcheck.bptt.{name}",), _backward(layer, hand)))
     return rows
 
 

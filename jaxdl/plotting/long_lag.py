@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdl.data.long_lag import SYMBOLS
@@ -14,7 +13,7 @@ from jaxdl.train.seeds import seed_keys
 SHOWN_CELLS = 8
 
 
-def adding_figures(record: Any, layer: Any, published: float | None) -> dict[str, Any]:
+def adding_figures(record: Any, layer: Any, published: int | None) -> dict[str, Any]:
     """How a net came to add, what its cells hold, what it answers.
 
     Args:
@@ -30,7 +29,7 @@ def adding_figures(record: Any, layer: Any, published: float | None) -> dict[str
 
 
 def temporal_order_figures(
-    record: Any, layer: Any, published: float | None
+    record: Any, layer: Any, published: int | None
 ) -> dict[str, Any]:
     """As `adding_figures`, of a net that says in which order X and Y came."""
     rare = [SYMBOLS.index(symbol) for symbol in "XY"]
@@ -45,7 +44,7 @@ def temporal_order_figures(
     }
 
 
-def _training(record, published: float | None) -> Any:
+def _training(record, published: int | None) -> Any:
     """Mean error and share of right answers in the window, a line for each seed."""
     found, cfg = record.history.train, record.config
     figure = new_figure(8.0, 3.6)

@@ -48,7 +48,7 @@ def memory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     left.set_title("Solved (bars: 95 %, Wilson)", fontsize=11)
     right.set_ylabel("log10 of the gradient, first / last step")
     right.set_title("Reach of the gradient (bands: all seeds)", fontsize=11)
-    style = dict(ncols=4, fontsize=8, frameon=False)
+    style = dict(ncols=4, fontsize=8, frameon=False, handlelength=4)
     handles, labels = right.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", **style)
     cfg = next(iter(records.values())).config

@@ -34,7 +34,7 @@ class StoppingState(NamedTuple):
 def make_stopping_init(
     model: Model, optimizer: optax.GradientTransformation, window: int
 ) -> Callable[..., StoppingState]:
-    """`init(key, data, previous) -> StoppingState`; `window` as `make_stopping_step`."""
+    """`init(key, data, previous) -> StoppingState` with rings of `window` examples."""
 
     def init(key: PRNGKey, data, previous) -> StoppingState:
         del data, previous

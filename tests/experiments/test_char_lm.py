@@ -17,7 +17,11 @@ TOY += "--eval-every 10".split()
 
 @pytest.fixture(scope="module")
 def script(load_script):
-    return load_script(ROOT / "experiments" / "char_lm.py")
+    """The script without its figures, which other tests draw."""
+    module = load_script(ROOT / "experiments" / "char_lm.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.plotting, "text_figures", lambda *args: {})
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -275,8 +275,10 @@ def test_the_truncated_gradient_follows_states_alone():
 # Steps and scans
 
 
-@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    ("name", "reverse"),
+    [("elman", False), ("lstm", True), ("gru", True), ("lstm_1997", False)],
+)
 def test_a_scan_is_its_step_in_a_loop(name, reverse, variant):
     layer = LAYERS[name](4)
     params, inputs, carry, _ = problem(recurrent([layer], 3), 2, 5, 3)
@@ -344,16 +346,13 @@ def test_a_sequence_in_chunks_is_a_sequence(name, reverse, monkeypatch):
 # Padding
 
 SIZES = [
-    ("elman", 1, 2, 3),
     ("elman", 32, 5, 8),
     ("lstm", 1, 2, 3),
     ("lstm", 3, 2, 3),
     ("lstm", 32, 5, 8),
     ("lstm", 128, 8, 16),
     ("gru", 3, 2, 3),
-    ("gru", 32, 5, 8),
     ("lstm_1997", 2, 2, 3),
-    ("lstm_1997", 32, 5, 8),
 ]
 """Layer, hidden size, inputs, sequences."""
 
@@ -420,8 +419,11 @@ def test_reverse_reads_each_prefix_from_its_end():
 # Sequences cut in two
 
 
-@pytest.mark.parametrize("hidden_size", [2, 32, 128])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    ("name", "hidden_size"),
+    [("elman", 32), ("lstm", 2), ("lstm", 32), ("lstm", 128), ("gru", 32)]
+    + [("lstm_1997", 32)],
+)
 def test_cutting_a_sequence_changes_no_bit(name, hidden_size):
     net = recurrent([LAYERS[name](hidden_size)] * 2, 5)
     params, inputs, carry, _ = problem(net, 4, 9, 5)

@@ -9,7 +9,7 @@ from jaxdl.data.text import Windows
 from jaxdl.models import char_lm
 from jaxdl.objectives import make_next_character_loss
 
-MODEL = char_lm(4, 3)
+MODEL = char_lm(4, 3, cell="rnn")
 PARAMS = MODEL.init(jax.random.key(0))
 CODES = jax.random.randint(jax.random.key(1), (2, 9), 0, 4)
 

@@ -4,27 +4,23 @@ import types
 
 import jax
 import numpy as np
-import pytest
 from drawing import drawn, series
 
 from jaxdl.data.text import make_text
 from jaxdl.evaluate.cells import Cell
 from jaxdl.models import char_lm
 from jaxdl.plotting.text import COLUMNS, ROWS, figure_of_cells, layout, text_figures
-from jaxdl.train.log import History, Series
+from jaxdl.train.log import History
 
 LINES = "Wer reitet so spät durch Nacht und Wind?\nEs ist der Vater\n\n$1$ 漢字\n"
 
 
-@pytest.mark.parametrize("num_train", [30, 0], ids=["run", "no_steps"])
-def test_text_figures(num_train):
+def test_text_figures():
     data = make_text("ballad", LINES * 30)
     model = char_lm(len(data.alphabet), 5)
     params = model.init(jax.random.key(0))
-    train = series(num_train, 1, ("loss", "grad_norm"))
     history = History(
-        train if num_train else Series(np.zeros(0, int), {}),
-        series(3, 1, ("validation_nats",)),
+        series(30, 1, ("loss", "grad_norm")), series(3, 1, ("validation_nats",))
     )
     record = types.SimpleNamespace(
         states=[types.SimpleNamespace(params=params)],
