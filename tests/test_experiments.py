@@ -32,8 +32,8 @@ SCRIPTS = sorted(
 TOY = {
     "char_lm": "--steps 20 --hidden-size 8 --eval-every 10 --block-steps 10".split(),
     "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
-    "lstm_adding": "--steps 20 --block-steps 10".split(),
-    "lstm_temporal_order": "--steps 20 --block-steps 10".split(),
+    "lstm_adding": "--steps 20 --eval-every 10 --block-steps 10".split(),
+    "lstm_temporal_order": "--steps 20 --eval-every 10 --block-steps 10".split(),
     "xor": "--steps 20 --nets 50 --eval-every 10 --block-steps 10".split(),
     "perceptron": "--steps 20 --inputs 3 --block-steps 10".split(),
 }

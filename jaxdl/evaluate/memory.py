@@ -52,9 +52,7 @@ def gradient_reach(
     return jax.vmap(reach)(inputs)
 
 
-def make_memory_evaluate(
-    layer: Any, apply: Callable, task: Any
-) -> Callable[..., dict]:
+def make_memory_evaluate(layer: Any, apply: Callable, task: Any) -> Callable[..., dict]:
     """`evaluate(state, data, key, final)` of nets that answer with one bit.
 
     Args:

@@ -456,13 +456,13 @@ def _make_truncated_blocks(num_blocks: int, block_size: int) -> tuple[Callable, 
         last = (valid & (left[..., None] == 1)).astype(inputs.dtype)
         of_outputs, of_states, of_gates = carry_grads
         of_in, of_out, of_cells = parts(saved.squashed)
-        dy = hidden_grads + last * of_outputs
+        dy = hidden_grads + last * of_outputs[None]
         through = jnp.tanh(saved.state / 2)
         local = dy * per_cell(_gate(of_out)) * (1 - through * through) / 2
         begin, ds = jax.lax.scan(
             lambda ds, local: (ds + local,) * 2, of_states, local, reverse=True
         )
-        d_gates = last * of_gates + jnp.concatenate(
+        d_gates = last * of_gates[None] + jnp.concatenate(
             [per_block(ds * 2 * of_cells), per_block(dy * through)], axis=-1
         )
         gates_slope = _sigmoid_slope(saved.squashed[..., :num_gates])

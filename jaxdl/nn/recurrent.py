@@ -334,7 +334,9 @@ def recurrent(
 
 
 def check_sequences(
-    inputs: jax.Array, mask: jax.Array | None, in_size: int | None = None
+    inputs: jax.Array | np.ndarray,
+    mask: jax.Array | np.ndarray | None,
+    in_size: int | None = None,
 ) -> None:
     """Refuse sequences that no recurrent net can read.
 

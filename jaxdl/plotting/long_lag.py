@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxdl.data.long_lag import SYMBOLS
@@ -86,11 +87,17 @@ def _training(record, published: int | None) -> Any:
 def _states(record, layer, what: str, is_event: Callable) -> Any:
     """The states of the cells while the first seed's net reads a new sequence."""
     key = seed_keys(record.config.seed).figures
-    inputs, mask, _ = record.data.draw(key, 1)
-    ((params,),) = record.states[0].params["recurrent"]
-    states = np.asarray(carries_over_time(layer, params, inputs)[1][:, 0])
+
+    @jax.jit
+    def read(params):
+        ((of_layer,),) = params["recurrent"]
+        inputs, mask, _ = record.data.draw(key, 1)
+        return inputs, mask, carries_over_time(layer, of_layer, inputs)[1]
+
+    inputs, mask, states = map(np.asarray, read(record.states[0].params))
+    states = states[:, 0]
     length = int(mask[0].sum())
-    states, x = states[:length], np.asarray(inputs[0, :length])
+    states, x = states[:length], inputs[0, :length]
     # Of many cells those that move most.
     order = np.argsort(-np.ptp(states, axis=0), kind="stable")[:SHOWN_CELLS]
     figure = new_figure(8.0, 3.8)
