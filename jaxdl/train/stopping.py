@@ -19,7 +19,7 @@ class StoppingState(NamedTuple):
       opt_state: the optimizer's state.
       examples: how many it has been trained on.
       errors: of the last examples, in a ring.
-      correct: whether each of these was answered right.
+      correct: whether each of these was answered right; False where none was yet.
       done: whether the rule has held; nothing changes any more.
     """
 
@@ -92,9 +92,8 @@ def make_stopping_step(
             correct=state.correct.at[at].set(correct),
             done=state.done,
         )
-        full = state.examples >= window
         low = state.errors.mean() < max_error
-        return state._replace(done=full & low & state.correct.all())
+        return state._replace(done=low & state.correct.all())
 
     def train_step(state: StoppingState, batch) -> tuple[StoppingState, dict]:
         state = jax.lax.cond(state.done, lambda state, _: state, train, state, batch)

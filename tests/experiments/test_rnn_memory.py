@@ -12,7 +12,7 @@ from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = (
-    "--cells lstm --lags 3 --steps 20 --hidden-size 4 --seeds 2 --block-steps 10"
+    "--cells rnn --lags 3 --steps 20 --hidden-size 4 --seeds 2 --block-steps 10"
 ).split()
 
 
@@ -30,8 +30,8 @@ def folder(script, tmp_path_factory):
 
 def test_a_result_for_each_case(folder):
     cases = json.loads((folder / "result.json").read_text())["cases"]
-    assert list(cases) == ["lstm-3"]
-    metrics = cases["lstm-3"]["metrics"]
+    assert list(cases) == ["rnn-3"]
+    metrics = cases["rnn-3"]["metrics"]
     assert metrics.keys() == {
         *("accuracy", "solved"),
         *("log10_gradient", "log10_gradient_initial"),
