@@ -5,7 +5,7 @@
     python experiments/char_lm.py --text FILE --prompt "Once " --temperature 0.7
 
 The default text is the source of Python's standard library, and takes a minute on two
-CPU cores; tiny Shakespeare takes seven minutes a seed. Training is by truncated
+CPU cores; tiny Shakespeare takes five minutes a seed. Training is by truncated
 backpropagation through time, with the state carried from window to window. The same
 command with another prompt, temperature, number or length of samples trains nothing
 again. What it reaches, and a PyTorch twin beside it: experiments/results.
@@ -32,7 +32,7 @@ from jaxdl.train.run import Experiment, run
 
 SMALL = dict(steps=1_000, hidden_size=128, window=64, batch_size=32)
 SMALL |= dict(learning_rate=5e-3)
-SHAKESPEARE = SMALL | dict(steps=4_000, hidden_size=512)
+SHAKESPEARE = SMALL | dict(steps=2_000, hidden_size=512)
 RECIPES = {"python": SMALL, "file": SMALL, "tiny_shakespeare": SHAKESPEARE}
 
 
@@ -43,7 +43,7 @@ class Config(config.RunConfig):
     data: Literal["python", "tiny_shakespeare", "file"] = "python"
     """Text to learn: Python's standard library, plays, or the file of --text."""
     steps: int | None = None
-    """Windows that each seed trains on (tiny Shakespeare 4,000, else 1,000)."""
+    """Windows that each seed trains on (tiny Shakespeare 2,000, else 1,000)."""
     batch_size: int | None = None
     """Streams of the text that are read side by side (32)."""
     window: int | None = None

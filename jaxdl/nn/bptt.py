@@ -172,7 +172,7 @@ def _make_scan(kernel: _Kernel) -> Scan:
         if mask is not None:
             inputs = jnp.where(mask[..., None], inputs, 0)
         flipped = (flip(inputs), None if mask is None else flip(mask))
-        length = None if remat else _chunk_length(params, *inputs.shape[:2])
+        length = None if remat else inputs.shape[0]
         carry, hidden = in_chunks(scan, params, carry, *flipped, length)
         hidden = flip(hidden)
         if mask is not None:
@@ -240,7 +240,10 @@ def _chunk_length(params: Params, time: int, batch: int) -> int:
 
 
 class _LstmSaved(NamedTuple):
-    """What the backward pass reads: arrays [time batch hidden], gates as their tanh."""
+    """What the backward pass reads: arrays [time batch hidden], gates as their tanh.
+
+    `cell` is [time+1 batch hidden]: it begins with what the first step began with.
+    """
 
     hidden: jax.Array
     cell: jax.Array
@@ -293,21 +296,61 @@ def _keep(valid: jax.Array | None, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda n, o: jnp.where(valid[:, None], n, o), new, old)
 
 
+def _at(x: Any, time) -> Any:
+    return jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, time, 0, False), x)
+
+
+def _put(x: Any, value: Any, time) -> Any:
+    def put(x, value):
+        return jax.lax.dynamic_update_index_in_dim(x, value, time, 0)
+
+    return jax.tree.map(put, x, value)
+
+
+def _cut(x: jax.Array, begin, length: int) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(x, begin, length)
+
+
 def _lstm_forward(params, carry, inputs, mask):
-    """See `_Kernel.forward`; `jaxdl.nn.recurrent.lstm` has the equations."""
+    """See `_Kernel.forward`; `jaxdl.nn.recurrent.lstm` has the equations.
+
+    Every step writes into the arrays of all times, in place; a scan over chunks would
+    stack what scans over steps have stacked.
+    """
+    time, batch, _ = inputs.shape
+    length = _chunk_length(params, time, batch)
     params = _halved(params)
+    empty = jnp.zeros((time, *carry[0].shape), inputs.dtype)
+    cells = jnp.zeros((time + 1, *carry[1].shape), inputs.dtype).at[0].set(carry[1])
 
-    def step(carry, slices):
-        hidden, cell = carry
-        of_inputs, valid = slices
-        of_hidden = _split(hidden @ params["recurrent_kernel"])
-        i, f, g, o = gates = tuple(map(jnp.tanh, map(jnp.add, of_inputs, of_hidden)))
-        cell = _gate(f) * cell + _gate(i) * g
-        hidden = _gate(o) * jnp.tanh(cell)
-        hidden, cell = _keep(valid, (hidden, cell), carry)
-        return (hidden, cell), _LstmSaved(hidden, cell, gates)
+    def chunk(begin, length, state):
+        of_inputs = _input_products(params, _cut(inputs, begin, length))
 
-    return jax.lax.scan(step, carry, (_input_products(params, inputs), mask))
+        def step(i, state):
+            (hidden, cell), saved = state
+            of_hidden = _split(hidden @ params["recurrent_kernel"])
+            gates = jax.tree.map(jnp.add, _at(of_inputs, i), of_hidden)
+            i_, f, g, o = gates = tuple(map(jnp.tanh, gates))
+            new_cell = _gate(f) * cell + _gate(i_) * g
+            new = _gate(o) * jnp.tanh(new_cell), new_cell
+            if mask is not None:
+                new = _keep(_at(mask, begin + i), new, (hidden, cell))
+            saved = _LstmSaved(
+                _put(saved.hidden, new[0], begin + i),
+                _put(saved.cell, new[1], begin + i + 1),
+                _put(saved.gates, gates, begin + i),
+            )
+            return new, saved
+
+        return jax.lax.fori_loop(0, length, step, state)
+
+    state = carry, _LstmSaved(empty, cells, (empty,) * 4)
+    whole = time // length
+    state = jax.lax.fori_loop(
+        0, whole, lambda k, state: chunk(k * length, length, state), state
+    )
+    rest = time - whole * length
+    return chunk(whole * length, rest, state) if rest else state
 
 
 def _lstm_backward(params, carry, inputs, mask, saved, carry_grads, hidden_grads):
@@ -318,29 +361,51 @@ def _lstm_backward(params, carry, inputs, mask, saved, carry_grads, hidden_grads
     di = dc g i (1 - i), df = dc c_{t-1} f (1 - f), dg = dc i (1 - g^2),
     do = dh tanh(c_t) o (1 - o); then dh = dz U^T and dc = dc f belong to t - 1.
     """
+    time, batch, _ = inputs.shape
+    length = _chunk_length(params, time, batch)
     to_hidden = [kernel.T for kernel in _split(params["recurrent_kernel"])]
 
-    def step(grads, slices):
+    def step(grads, t):
         dh, dc = grads
-        gates, cell, cell_before, dy, valid = slices
-        i, f, g, o = gates
-        squashed = jnp.tanh(cell)
-        dh = dh + dy
+        i, f, g, o = _at(saved.gates, t)
+        squashed = jnp.tanh(_at(saved.cell, t + 1))
+        dh = dh + _at(hidden_grads, t)
         through = dc + dh * _gate(o) * (1 - squashed * squashed)
         dz = (
             through * g * _sigmoid_slope(i),
-            through * cell_before * _sigmoid_slope(f),
+            through * _at(saved.cell, t) * _sigmoid_slope(f),
             through * _gate(i) * (1 - g * g),
             dh * squashed * _sigmoid_slope(o),
         )
+        valid = None if mask is None else _at(mask, t)
         dz = _keep(valid, dz, (jnp.zeros_like(dh),) * 4)
         before = sum(map(jnp.matmul, dz, to_hidden)), through * _gate(f)
         return _keep(valid, before, (dh, dc)), dz
 
-    slices = saved.gates, saved.cell, _before(carry[1], saved.cell), hidden_grads, mask
-    begin, dz = jax.lax.scan(step, carry_grads, slices, reverse=True)
-    dz = _flat(jnp.concatenate(dz, axis=-1))
-    return _weight_grads(params, carry[0], inputs, saved.hidden, dz, begin)
+    def chunk(begin, length, state):
+        grads, sums, dx = state
+        times = begin + jnp.arange(length)
+        grads, dz = jax.lax.scan(step, grads, times, reverse=True)
+        dz = _flat(jnp.concatenate(dz, axis=-1))
+        first = _at(saved.hidden, jnp.maximum(begin - 1, 0))
+        first = jnp.where(begin > 0, first, carry[0])
+        x, hidden = _cut(inputs, begin, length), _cut(saved.hidden, begin, length)
+        found, grads, of_inputs = _weight_grads(params, first, x, hidden, dz, grads)
+        dx = jax.lax.dynamic_update_slice_in_dim(dx, of_inputs, begin, 0)
+        return grads, jax.tree.map(jnp.add, sums, found), dx
+
+    state = carry_grads, jax.tree.map(jnp.zeros_like, params), jnp.zeros_like(inputs)
+    whole = time // length
+    rest = time - whole * length
+    if rest:
+        state = chunk(whole * length, rest, state)
+    grads, sums, dx = jax.lax.fori_loop(
+        0,
+        whole,
+        lambda k, state: chunk((whole - 1 - k) * length, length, state),
+        state,
+    )
+    return sums, grads, dx
 
 
 def _weight_grads(params, first, inputs, hidden, dz, begin):
