@@ -54,7 +54,7 @@ class Config(config.RunConfig):
     net: Literal["paper", "modern"] = "paper"
     """Two blocks of two cells of 1997, or an LSTM with forget gate, trained by Adam."""
     output: Literal["linear", "logistic"] = "linear"
-    """The output unit."""
+    """The output unit: the weighted sum itself, or the logistic function of it."""
     learning_rate: float | None = None
     """Step size (0.5; 0.01 for the modern net)."""
     batch_size: int | None = None

@@ -316,9 +316,12 @@ def test_recomputing_changes_no_value(name):
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
-@pytest.mark.parametrize("name", ["elman", "lstm", "lstm_1997"])
-def test_a_sequence_in_chunks_is_a_sequence(name, reverse, monkeypatch):
-    """19 steps in chunks of 8 or fewer, the last of them shorter, with padding."""
+@pytest.mark.parametrize(
+    ("name", "remat"),
+    [("elman", True), ("lstm", False), ("lstm", True), ("lstm_1997", True)],
+)
+def test_a_sequence_in_chunks_is_a_sequence(name, remat, reverse, monkeypatch):
+    """19 steps in chunks of 5 or fewer, the last of them shorter, with padding."""
     monkeypatch.setattr(bptt, "_CHUNK_BYTES", 0)
     layer = LAYERS[name](4)
     if name == "lstm_1997":
@@ -331,7 +334,7 @@ def test_a_sequence_in_chunks_is_a_sequence(name, reverse, monkeypatch):
         return scan_steps(layer.step, *args, mask, reverse=reverse)
 
     def in_chunks(*args):
-        return layer.scan(*args, mask, reverse=reverse)
+        return layer.scan(*args, mask, reverse=reverse, remat=remat)
 
     @quick_jit
     def every_way(*args):
