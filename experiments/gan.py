@@ -22,7 +22,12 @@ from jaxdl import models, plotting
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, DataName, load_images
 from jaxdl.errors import InputError
-from jaxdl.evaluate import gan_protocols, make_gan_evaluate, make_sampler
+from jaxdl.evaluate import (
+    gan_protocols,
+    health_remarks,
+    make_gan_evaluate,
+    make_sampler,
+)
 from jaxdl.objectives import make_gan_losses
 from jaxdl.ops import adversarial, mean_image
 from jaxdl.train import config, read_config, step
@@ -113,6 +118,7 @@ def make_experiment(cfg: Config) -> Experiment:
         evaluate=make_gan_evaluate(gan.discriminator, sampler, cfg.parzen_samples),
         figures=lambda record: plotting.gan_figures(record, sampler),
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=cfg.disc_steps),
+        remarks=health_remarks,
     )
 
 

@@ -23,6 +23,8 @@ from jaxdl.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEPS = {
+    "gan_modes",
+    "generative_vs_discriminative",
     "rnn_memory",
     "vanishing_gradient",
 }  # each has a file of its own in tests/experiments
@@ -227,7 +229,7 @@ def test_seeds_one_after_the_other(gan_run, finished):
         pytest.skip("compared with the GAN's run")
     # What cannot change the bits is changed too: when it evaluates, saves, logs.
     flags = "--seeds 2 --executor sequential --eval-every 15 --save-every 5"
-    flags += " --block-steps 5 --log-every 3"
+    flags += " --block-steps 5 --log-every 1"
     result, folder = gan_run(*flags.split())
     assert result["executor"] == "sequential" and result["seeds"] == [0, 1]
     # The first is bit-equal to that seed alone; the second is another run.
@@ -240,6 +242,19 @@ def test_seeds_one_after_the_other(gan_run, finished):
         assert low <= metric["mean"] <= high
         np.testing.assert_allclose(metric["mean"], np.mean(metric["per_seed"]))
     read_result(folder / "result.json")
+    # A line for every step is enough for a verdict on the GAN's health.
+    verdicts = {"healthy", "collapsed", "discriminator_won", "oscillating"}
+    health = result["remarks"]["health"]
+    assert len(health) == 2 and {found["verdict"] for found in health} <= verdicts
+
+
+def test_the_gans_health(finished):
+    """Three lines were logged, which is too few, and says so."""
+    if finished.name != "gan":
+        pytest.skip("it is the GAN's")
+    (health,) = finished.result["remarks"]["health"]
+    assert health["verdict"] == "unknown" and health["score"] is None
+    assert f"health  seed 0: {health['text']}\n" in finished.printed
 
 
 def test_seeds_in_one_program_with_the_other_loss(gan_run):

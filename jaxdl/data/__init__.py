@@ -1,5 +1,6 @@
 """Data sets: loaded or computed once, kept on the device (images as uint8)."""
 
+from jaxdl.data.densities import DENSITIES, Density, annulus, two_moons
 from jaxdl.data.load import (
     IMAGE_SHAPES,
     DataName,
@@ -16,14 +17,18 @@ from jaxdl.data.long_lag import (
     make_draws,
     temporal_order,
 )
+from jaxdl.data.mixtures import Mixture, grid, ring
 from jaxdl.data.synthetic import Examples, Table, xor_table
 from jaxdl.data.text import Text, TextName, load_text
 
 __all__ = [
+    "DENSITIES",
     "IMAGE_SHAPES",
     "DataName",
+    "Density",
     "Examples",
     "Images",
+    "Mixture",
     "Sequences",
     "Split",
     "Table",
@@ -31,11 +36,15 @@ __all__ = [
     "TextName",
     "Task",
     "adding",
+    "annulus",
+    "grid",
     "latch",
     "load_images",
     "load_text",
     "make_draws",
     "prepare",
+    "ring",
     "temporal_order",
+    "two_moons",
     "xor_table",
 ]

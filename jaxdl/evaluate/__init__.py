@@ -13,13 +13,30 @@ from jaxdl.evaluate.gan import gan_protocols as gan_protocols
 from jaxdl.evaluate.gan import make_gan_evaluate as make_gan_evaluate
 from jaxdl.evaluate.gan import make_sampler as make_sampler
 from jaxdl.evaluate.gan import nearest_images as nearest_images
+from jaxdl.evaluate.gan_health import Health as Health
+from jaxdl.evaluate.gan_health import gan_verdict as gan_verdict
+from jaxdl.evaluate.gan_health import health_remarks as health_remarks
+from jaxdl.evaluate.gan_theory import Game as Game
+from jaxdl.evaluate.gan_theory import (
+    make_likelihood_evaluate as make_likelihood_evaluate,
+)
+from jaxdl.evaluate.gan_theory import make_sampled_evaluate as make_sampled_evaluate
+from jaxdl.evaluate.gan_theory import make_theory_evaluate as make_theory_evaluate
+from jaxdl.evaluate.gan_theory import optimal_logits as optimal_logits
+from jaxdl.evaluate.gan_theory import play as play
 from jaxdl.evaluate.long_lag import make_answers as make_answers
 from jaxdl.evaluate.long_lag import make_long_lag_evaluate as make_long_lag_evaluate
 from jaxdl.evaluate.long_lag import stopping_protocol as stopping_protocol
 from jaxdl.evaluate.memory import gradient_reach as gradient_reach
 from jaxdl.evaluate.memory import make_memory_evaluate as make_memory_evaluate
+from jaxdl.evaluate.modes import ModeCoverage as ModeCoverage
+from jaxdl.evaluate.modes import make_modes_evaluate as make_modes_evaluate
+from jaxdl.evaluate.modes import mode_coverage as mode_coverage
 from jaxdl.evaluate.parzen import parzen_log_likelihood as parzen_log_likelihood
 from jaxdl.evaluate.parzen import select_sigma as select_sigma
+from jaxdl.evaluate.roc import RocCurve as RocCurve
+from jaxdl.evaluate.roc import roc_area as roc_area
+from jaxdl.evaluate.roc import roc_curve as roc_curve
 from jaxdl.evaluate.signals import Nets as Nets
 from jaxdl.evaluate.signals import Signals as Signals
 from jaxdl.evaluate.signals import collapse_linear as collapse_linear
@@ -28,6 +45,7 @@ from jaxdl.evaluate.signals import jacobian_singular_values as jacobian_singular
 from jaxdl.evaluate.signals import layer_signals as layer_signals
 from jaxdl.evaluate.statistics import mean_ci95 as mean_ci95
 from jaxdl.evaluate.statistics import standard_error as standard_error
+from jaxdl.evaluate.statistics import welch_ci95 as welch_ci95
 from jaxdl.evaluate.statistics import wilson_ci95 as wilson_ci95
 from jaxdl.evaluate.text import make_text_evaluate as make_text_evaluate
 from jaxdl.evaluate.text import sample as sample

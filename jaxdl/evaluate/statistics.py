@@ -65,6 +65,48 @@ def mean_ci95(
     return mean, mean - half, mean + half
 
 
+def welch_ci95(
+    values: ArrayLike, others: ArrayLike
+) -> tuple[float, float | None, float | None]:
+    """Difference of two means and its 95 % interval by Welch's t.
+
+    mean(x) - mean(y) -+ t_{0.975, v} sqrt(se_x^2 + se_y^2), with `standard_error` and
+    v = (se_x^2 + se_y^2)^2 / (se_x^4 / (n_x - 1) + se_y^4 / (n_y - 1)).
+
+    The two spreads may differ, and nothing pairs the values. Where both sides have no
+    spread the interval has length 0.
+
+    Args:
+      values: x, one number per seed, in a flat sequence.
+      others: y, likewise, in any number.
+
+    Returns:
+      `(difference, low, high)`, fit for JSON; low and high are None if one side has a
+      single value.
+
+    Raises:
+      ValueError: as `standard_error` does.
+
+    References:
+      Welch, "The generalization of 'Student's' problem when several different
+      population variances are involved", 1947.
+    """
+    from scipy.special import stdtrit
+
+    values, others = _finite(values), _finite(others)
+    difference = _mean(values) - _mean(others)
+    if min(len(values), len(others)) == 1:
+        return difference, None, None
+    a, b = standard_error(values) ** 2, standard_error(others) ** 2
+    if a + b == 0:
+        return difference, difference, difference
+    # Of shares of a + b, which neither overflow nor vanish.
+    share = a / (a + b)
+    v = 1 / (share**2 / (len(values) - 1) + (1 - share) ** 2 / (len(others) - 1))
+    half = float(stdtrit(v, 0.975)) * math.sqrt(a + b)
+    return difference, difference - half, difference + half
+
+
 def wilson_ci95(
     successes: int | np.integer, trials: int | np.integer
 ) -> tuple[float, float, float]:

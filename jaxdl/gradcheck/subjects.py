@@ -18,8 +18,11 @@ import jax.numpy as jnp
 from jaxdl.errors import InputError
 from jaxdl.gradcheck import backprop
 from jaxdl.gradcheck.check import LeafReport, check
+from jaxdl.gradcheck.classifiers import CLASSIFIERS
 from jaxdl.gradcheck.coverage import NOT_DIFFERENTIABLE
+from jaxdl.gradcheck.distributions import DISTRIBUTIONS
 from jaxdl.gradcheck.finite_difference import STEP
+from jaxdl.gradcheck.games import GAMES
 from jaxdl.gradcheck.problem import Case, draw_normal
 from jaxdl.gradcheck.recurrences import RECURRENCES
 from jaxdl.models.char_lm import CharModel, char_lm
@@ -366,8 +369,33 @@ def _subjects() -> list[Subject]:
             _game(adversarial.non_saturating_generator_loss, lambda s: -sigmoid(-s)),
             game + "non_saturating_generator_loss",
         ),
+        *(
+            one(_game(fn, *grads), game + fn.__name__)
+            for fn, *grads in (
+                (
+                    adversarial.least_squares_discriminator_loss,
+                    lambda s: s - 1,
+                    lambda s: s,
+                ),
+                (adversarial.least_squares_generator_loss, lambda s: s - 1),
+                (
+                    adversarial.hinge_discriminator_loss,
+                    lambda s: -1.0 * (s < 1),
+                    lambda s: 1.0 * (s > -1),
+                ),
+                (
+                    adversarial.wasserstein_critic_loss,
+                    lambda s: -jnp.ones_like(s),
+                    jnp.ones_like,
+                ),
+                (adversarial.wasserstein_generator_loss, lambda s: -jnp.ones_like(s)),
+            )
+        ),
         one(_dropout, "nn.dropout.Dropout", "nn.linen.from_linen", name="dropout"),
         *(Subject(*row) for row in RECURRENCES),
+        *(Subject(*row) for row in CLASSIFIERS),
+        *(Subject(*row) for row in DISTRIBUTIONS),
+        *(Subject(*row) for row in GAMES),
         one(_forward, "models.mlp.forward"),
         *(_mlp(name) for name in ACTIVATIONS),
         *_gan("mlp_gan", _toy_gan, 3),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.models.mlp import mlp
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
 from jaxdl.ops.activations import maxout
@@ -149,3 +150,23 @@ def mlp_gan(
 def small_gan(pixels: int) -> GAN:
     """The networks of `mlp_gan` for 8x8 images: 32 latents, 128 hidden units."""
     return mlp_gan(pixels, latent_size=32, hidden_size=128)
+
+
+def plane_gan(*, hidden_size: int = 128) -> GAN:
+    """Two fully connected networks for points in the plane.
+
+    Both have three hidden layers of leaky rectifiers; z has two numbers, and both begin
+    with Glorot's weights.
+
+    Args:
+      hidden_size: width of all hidden layers.
+    """
+    hidden = (hidden_size,) * 3
+    generator = mlp([2, *hidden, 2], hidden="leaky_relu")
+    scorer = mlp([2, *hidden, 1], hidden="leaky_relu")
+
+    def apply(params: Params, x: Float[Array, "batch 2"], *, key=None):
+        del key  # nothing is dropped
+        return scorer.apply(params, x)[:, 0]
+
+    return GAN(generator, Model(scorer.init, apply), 2)

@@ -17,6 +17,10 @@ def from_linen(module: nn.Module, *, example: Any) -> Model:
     deterministic (evaluation), `apply(params, x, key=key)` has one (training). A module
     that draws nothing ignores the key.
 
+    A module with `jaxdl.nn.batch_norm.BatchNorm` normalises by the batch's statistics
+    (training), or by those that are given as `statistics` (evaluation). With
+    `with_statistics=True` the result is `(y, statistics)`.
+
     Args:
       module: a Linen module that is called with one argument.
       example: an input of the right shape and dtype, its batch axis of any length; only
@@ -24,7 +28,7 @@ def from_linen(module: nn.Module, *, example: Any) -> Model:
 
     Returns:
       `Model(init, apply)`, with `init(key) -> params` and
-      `apply(params, x, *, key=None) -> y`.
+      `apply(params, x, *, key=None, statistics=None, with_statistics=False) -> y`.
 
     Raises:
       ValueError: if the module keeps variables other than parameters, such as the
@@ -40,8 +44,21 @@ def from_linen(module: nn.Module, *, example: Any) -> Model:
     def init(key: PRNGKey) -> Params:
         return module.init(key, example).get("params", {})
 
-    def apply(params: Params, x: Any, *, key: PRNGKey | None = None) -> Any:
+    def apply(
+        params: Params,
+        x: Any,
+        *,
+        key: PRNGKey | None = None,
+        statistics: Any = None,
+        with_statistics: bool = False,
+    ) -> Any:
         rngs = None if key is None else {"dropout": key}
-        return module.apply({"params": params}, x, rngs=rngs)
+        variables = {"params": params}
+        if statistics is not None:
+            variables["statistics"] = statistics
+        if with_statistics:
+            y, found = module.apply(variables, x, rngs=rngs, mutable=["statistics"])
+            return y, found.get("statistics", {})
+        return module.apply(variables, x, rngs=rngs)
 
     return Model(init, apply)

@@ -18,12 +18,47 @@ from jaxdl.ops.activations import tanh as tanh
 from jaxdl.ops.activations import unit_step as unit_step
 from jaxdl.ops.adversarial import discriminator_loss as discriminator_loss
 from jaxdl.ops.adversarial import gan_value as gan_value
+from jaxdl.ops.adversarial import hinge_discriminator_loss as hinge_discriminator_loss
+from jaxdl.ops.adversarial import (
+    least_squares_discriminator_loss as least_squares_discriminator_loss,
+)
+from jaxdl.ops.adversarial import (
+    least_squares_generator_loss as least_squares_generator_loss,
+)
 from jaxdl.ops.adversarial import minimax_generator_loss as minimax_generator_loss
 from jaxdl.ops.adversarial import (
     non_saturating_generator_loss as non_saturating_generator_loss,
 )
+from jaxdl.ops.adversarial import wasserstein_critic_loss as wasserstein_critic_loss
+from jaxdl.ops.adversarial import (
+    wasserstein_generator_loss as wasserstein_generator_loss,
+)
+from jaxdl.ops.divergences import Estimate as Estimate
+from jaxdl.ops.divergences import check_log_probabilities as check_log_probabilities
+from jaxdl.ops.divergences import cross_entropy as cross_entropy
+from jaxdl.ops.divergences import entropy as entropy
+from jaxdl.ops.divergences import hellinger_distance as hellinger_distance
+from jaxdl.ops.divergences import jeffreys_divergence as jeffreys_divergence
+from jaxdl.ops.divergences import js_divergence as js_divergence
+from jaxdl.ops.divergences import kl_divergence as kl_divergence
+from jaxdl.ops.divergences import log_probabilities as log_probabilities
+from jaxdl.ops.divergences import monte_carlo_entropy as monte_carlo_entropy
+from jaxdl.ops.divergences import monte_carlo_js as monte_carlo_js
+from jaxdl.ops.divergences import monte_carlo_kl as monte_carlo_kl
+from jaxdl.ops.divergences import total_variation as total_variation
+from jaxdl.ops.gaussians import check_covariance as check_covariance
+from jaxdl.ops.gaussians import gaussian_cross_entropy as gaussian_cross_entropy
+from jaxdl.ops.gaussians import gaussian_entropy as gaussian_entropy
+from jaxdl.ops.gaussians import gaussian_hellinger as gaussian_hellinger
+from jaxdl.ops.gaussians import gaussian_jeffreys as gaussian_jeffreys
+from jaxdl.ops.gaussians import gaussian_kl as gaussian_kl
+from jaxdl.ops.gaussians import gaussian_log_density as gaussian_log_density
 from jaxdl.ops.images import mean_image as mean_image
 from jaxdl.ops.images import to_bytes as to_bytes
 from jaxdl.ops.images import unit_pixels as unit_pixels
 from jaxdl.ops.losses import half_squared_error as half_squared_error
 from jaxdl.ops.losses import softmax_cross_entropy as softmax_cross_entropy
+from jaxdl.ops.quadrature import Grid as Grid
+from jaxdl.ops.quadrature import grid_log_probabilities as grid_log_probabilities
+from jaxdl.ops.quadrature import grid_mass as grid_mass
+from jaxdl.ops.quadrature import make_grid as make_grid

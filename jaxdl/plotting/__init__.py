@@ -1,9 +1,12 @@
 """Figures, a file a system. matplotlib is imported when drawing."""
 
 from jaxdl.plotting.gan import gan_figures as gan_figures
+from jaxdl.plotting.gan_theory import theory_figures as theory_figures
+from jaxdl.plotting.generative import generative_figures as generative_figures
 from jaxdl.plotting.long_lag import adding_figures as adding_figures
 from jaxdl.plotting.long_lag import temporal_order_figures as temporal_order_figures
 from jaxdl.plotting.memory import memory_figures as memory_figures
+from jaxdl.plotting.modes import mode_figures as mode_figures
 from jaxdl.plotting.parts import Panel as Panel
 from jaxdl.plotting.parts import figure_of_curves as figure_of_curves
 from jaxdl.plotting.parts import figure_of_images as figure_of_images

@@ -46,6 +46,16 @@ def read_history(folder: Path) -> History:
     return History(_series(lines, "train"), evaluations)
 
 
+def seed_history(history: History, index: int) -> History:
+    """The history of one seed of a run: `values[name]` with axes [time, ...]."""
+    return History(
+        *(
+            Series(series.steps, {k: v[:, index] for k, v in series.values.items()})
+            for series in history
+        )
+    )
+
+
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of `metrics.jsonl`, without a last one that a kill broke off."""
     texts = path.read_bytes().split(b"\n") if path.exists() else []

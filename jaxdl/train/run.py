@@ -27,7 +27,7 @@ from jaxdl.train.config import (
     run_folder,
 )
 from jaxdl.train.folder import open_folder, read_json, write_json
-from jaxdl.train.log import History, Progress, RunLog, read_history
+from jaxdl.train.log import History, Progress, RunLog, read_history, seed_history
 from jaxdl.train.seeds import (
     Executor,
     choose_executor,
@@ -60,6 +60,10 @@ class Experiment(NamedTuple):
       done: `done(state) -> bool`, for experiments with a stopping rule of their own;
         once true, a step must change nothing in the state. When all seeds are done the
         remaining steps are skipped: the state is that of step `steps` already.
+      remarks: `remarks(history) -> {name: {"text": one line, ...}}`, what the history
+        of one seed (`values[name]` with axes [time, ...]) says about its run; made of
+        what JSON can hold. The runner prints the lines and keeps all of it in
+        `result.json`. It is given what was logged, so `log_every` may change it.
     """
 
     init: Callable[..., State]
@@ -69,6 +73,7 @@ class Experiment(NamedTuple):
     batch: Callable[..., Any] | None = None
     protocols: Mapping[str, Mapping[str, Any]] = {}
     done: Callable[[State], jax.Array] | None = None
+    remarks: Callable[[History], Mapping[str, Mapping[str, Any]]] | None = None
 
 
 class Record(NamedTuple):
@@ -525,11 +530,22 @@ class _Run:
         figures.mkdir(exist_ok=True)
         for name, figure in self.experiment.figures(record).items():
             figure.savefig(figures / f"{name}.png")
-        record = record._replace(result=self._result(record.states))
+        result = self._result(record.states)
+        if self.experiment.remarks is not None:
+            result["remarks"] = self._remarks(record.history)
+        record = record._replace(result=result)
         write_json(self.folder / "result.json", record.result)
         self.progress.close()
         _print_result(record.result, self.folder)
         return record
+
+    def _remarks(self, history: History) -> dict[str, list[dict[str, Any]]]:
+        """By name, what the experiment says about each seed's history."""
+        found = [
+            self.experiment.remarks(seed_history(history, i))
+            for i in range(self.config.seeds)
+        ]
+        return {name: [dict(each[name]) for each in found] for name in found[0]}
 
     def _result(self, states: Sequence[State]) -> dict[str, Any]:
         values = self.log.evaluation(self.config.steps)
@@ -589,6 +605,9 @@ def _print_result(result: Mapping[str, Any], folder: Path) -> None:
             "" if low_high is None else "  95 % [{:.4g}, {:.4g}]".format(*low_high)
         )
         print(f"{name:>20}  {metric['mean']:.4g}{interval}")
+    for name, remarks in result.get("remarks", {}).items():
+        for seed, remark in zip(result["seeds"], remarks, strict=True):
+            print(f"{name:>20}  seed {seed}: {remark['text']}")
     print(f"{len(result['seeds'])} seed(s), {result['steps']} steps, ", end="")
     print(f"{result['wall_seconds']:.1f} s; state {result['state_sha256'][:16]}")
     print(f"figures and result.json: {folder}", flush=True)

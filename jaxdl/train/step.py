@@ -120,6 +120,9 @@ def make_gan_step(
     disc_loss_fn: Callable,
     gen_optimizer: optax.GradientTransformation,
     disc_optimizer: optax.GradientTransformation,
+    *,
+    simultaneous: bool = False,
+    with_disc_opt_state: bool = False,
 ) -> Callable[[State, Batch], tuple[State, dict]]:
     """Alternating descent: k discriminator steps, then one of the generator.
 
@@ -129,6 +132,10 @@ def make_gan_step(
       gen_loss_fn: `(gen_params, disc_params, batch, key) -> (scalar, metrics)`.
       disc_loss_fn: `(disc_params, gen_params, batch, key) -> (scalar, metrics)`.
       gen_optimizer, disc_optimizer: their optimizers.
+      simultaneous: the generator's step is against the discriminator as it was before
+        its last step, on the same latents: both gradients are taken at one point.
+      with_disc_opt_state: `gen_loss_fn` gets `(disc_params, disc_opt_state)` where it
+        else gets the parameters (`jaxdl.objectives.make_unrolled_generator_loss`).
 
     Returns:
       `train_step(state, batches) -> (state, metrics)`. `batches` has a leading axis of
@@ -145,6 +152,7 @@ def make_gan_step(
             disc_steps
         ):  # unrolled: k is small, and a loop in a loop is slow
             batch = jax.tree.map(lambda leaf, i=i: leaf[i], batches)
+            opponent = disc_params, disc_opt_state
             grads, disc_metrics = jax.grad(disc_loss_fn, has_aux=True)(
                 disc_params, state.gen_params, batch, keys[i]
             )
@@ -152,8 +160,13 @@ def make_gan_step(
                 grads, disc_opt_state, disc_params
             )
             disc_params = optax.apply_updates(disc_params, updates)
+        gen_key = keys[-3]  # of the last discriminator step
+        if not simultaneous:
+            opponent, gen_key = (disc_params, disc_opt_state), keys[-2]
+        if not with_disc_opt_state:
+            opponent, _ = opponent
         grads, gen_metrics = jax.grad(gen_loss_fn, has_aux=True)(
-            state.gen_params, disc_params, batch, keys[-2]
+            state.gen_params, opponent, batch, gen_key
         )
         updates, gen_opt_state = gen_optimizer.update(
             grads, state.gen_opt_state, state.gen_params

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxdl.evaluate.statistics import mean_ci95, standard_error, wilson_ci95
+from jaxdl.evaluate.statistics import (
+    mean_ci95,
+    standard_error,
+    welch_ci95,
+    wilson_ci95,
+)
 
 
 @pytest.mark.parametrize("num", [2, 3, 10, 200])
@@ -107,3 +112,26 @@ def test_wilson_is_fit_for_json():
 def test_wilson_refuses(successes, trials):
     with pytest.raises(ValueError, match=f"{successes} successes in {trials} trials"):
         wilson_ci95(successes, trials)
+
+
+@pytest.mark.parametrize("nums", [(2, 2), (10, 10), (3, 40)])
+def test_welch_equals_scipy(nums):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(24, 0.5, nums[0]), rng.normal(17, 3, nums[1])
+    expected = scipy.stats.ttest_ind(x, y, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    got = welch_ci95(x, y)
+    np.testing.assert_allclose(got[0], x.mean() - y.mean(), rtol=1e-12)
+    np.testing.assert_allclose(got[1:], (interval.low, interval.high), rtol=1e-9)
+    turned = welch_ci95(y, x)
+    np.testing.assert_allclose(turned, (-got[0], -got[2], -got[1]), rtol=1e-12)
+
+
+def test_welch_edges():
+    assert welch_ci95([3.0, 3.0], [1.0, 1.0, 1.0]) == (2.0, 2.0, 2.0)
+    assert welch_ci95([3.0], [1.0, 2.0]) == (1.5, None, None)
+    # One side without spread: Student's t of the other.
+    _, low, high = welch_ci95([1.0, 2.0, 3.0], [5.0, 5.0])
+    np.testing.assert_allclose((low + 5, high + 5), mean_ci95([1, 2, 3])[1:])
+    with pytest.raises(ValueError, match="finite"):
+        welch_ci95([1.0, np.nan], [1.0, 2.0])

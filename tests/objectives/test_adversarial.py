@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxdl.models.gan import paper_gan, small_gan
-from jaxdl.objectives.adversarial import make_gan_losses
+from jaxdl.objectives.adversarial import critic_measures, make_gan_losses
 from jaxdl.ops.adversarial import minimax_generator_loss
 
 
@@ -97,6 +97,67 @@ def test_latents_are_standard_normal(moment, expected, tolerance):
     )
     loss, _ = gen_loss({}, {}, images(10_000), KEY)
     np.testing.assert_allclose(loss, expected, atol=tolerance)
+
+
+def test_packs_equal_samples_side_by_side():
+    """Each place of the packs is a pass of its own: its mean is that of its rows."""
+    num, pack = 5, 3
+
+    def gen_apply(params, z):
+        return z * params - (z * params).mean(axis=0, keepdims=True)
+
+    def disc_apply(params, x, *, key):
+        del key
+        return x @ params
+
+    weights = jnp.linspace(-1, 2, 2 * pack)
+    batch = jax.random.normal(jax.random.key(1), (num, 2 * pack))
+    options = dict(real=lambda rows: rows, pack=pack, generator_loss=lambda s: s)
+    gen_loss, disc_loss = make_gan_losses(gen_apply, disc_apply, 2, **options)
+    z = np.asarray(jax.random.normal(jax.random.split(KEY)[0], (pack, num, 2)))
+    rows = [
+        np.concatenate([1.5 * (z[k, i] - z[k].mean(axis=0)) for k in range(pack)])
+        for i in range(num)
+    ]
+    fake = np.array(rows) @ np.asarray(weights)
+    loss, _ = gen_loss(1.5, weights, batch, KEY)
+    np.testing.assert_allclose(loss, fake.mean(), atol=1e-5)
+    real = np.asarray(batch) @ np.asarray(weights)
+    expected = np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()
+    loss, _ = disc_loss(weights, 1.5, batch, KEY)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_apart_each_kind_has_a_pass_of_its_own_and_penalties_are_added():
+    sizes = []
+
+    def disc_apply(params, x, *, key):
+        del key
+        sizes.append(len(x))
+        return x.sum(axis=1) - x.mean()
+
+    found = {}
+    for apart in (False, True):
+        _, disc_loss = make_gan_losses(
+            lambda params, z: z + 5,
+            disc_apply,
+            2,
+            real=lambda rows: rows,
+            discriminator_loss=lambda real, fake: fake - real,
+            apart=apart,
+            penalty=lambda disc, real, fake, key: disc(real) ** 2,
+            measures=critic_measures,
+        )
+        _, found[apart] = disc_loss({}, {}, jnp.ones((4, 2)), KEY)
+        assert set(found[apart]) == {"disc_loss", "distance", "penalty"}
+        np.testing.assert_allclose(
+            found[apart]["disc_loss"],
+            found[apart]["penalty"] - found[apart]["distance"],
+            rtol=1e-5,
+        )
+        # disc(real) is 2 - 1 in a pass of its own.
+        np.testing.assert_allclose(found[apart]["penalty"], 1.0, rtol=1e-5)
+    assert sizes == [8, 4, 4, 4, 4]
 
 
 def test_variants_agree(variant):

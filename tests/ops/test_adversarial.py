@@ -20,6 +20,13 @@ ORACLES = {
     "discriminator_loss": lambda r, f: -np.log(expit(r)) - np.log(1 - expit(f)),
     "minimax_generator_loss": lambda f: np.log(1 - expit(f)),
     "non_saturating_generator_loss": lambda f: -np.log(expit(f)),
+    "least_squares_discriminator_loss": lambda r, f: ((r - 1) ** 2 + f**2) / 2,
+    "least_squares_generator_loss": lambda f: (f - 1) ** 2 / 2,
+    "hinge_discriminator_loss": lambda r, f: (
+        np.maximum(0, 1 - r) + np.maximum(0, 1 + f)
+    ),
+    "wasserstein_critic_loss": lambda r, f: f - r,
+    "wasserstein_generator_loss": lambda f: -f,
 }
 each_op = pytest.mark.parametrize("name", ORACLES)
 
@@ -58,7 +65,8 @@ def test_equals_torch_binary_cross_entropy():
 @each_op
 def test_gradients_to_order_two(name):
     with jax.enable_x64(True):
-        args = tuple(np.asarray(a, np.float64) for a in arguments(name))
+        # Away from the hinge's kink at 1.
+        args = tuple(np.asarray(a, np.float64) + 0.1 for a in arguments(name))
         f = jax.jit(getattr(adversarial, name))
         check_grads(f, args, order=2, modes=["rev"])
 
@@ -74,6 +82,36 @@ def test_finite_for_huge_logits(name, dtype):
         assert value.dtype == dtype
         for array in (value, *grads):
             assert bool(jnp.isfinite(array).all())
+
+
+def test_later_losses_equal_torch():
+    torch = pytest.importorskip("torch")
+    real, fake = torch.tensor(np.array(REAL)), torch.tensor(np.array(FAKE))
+    ones, zeros = torch.ones(2, 3), torch.zeros(2, 3)
+    squared = functools.partial(torch.nn.functional.mse_loss, reduction="none")
+    # max(0, 1 - y s) for labels y of 1 and -1.
+    hinge = functools.partial(
+        torch.nn.functional.margin_ranking_loss, margin=1.0, reduction="none"
+    )
+    for got, expected in [
+        (
+            adversarial.least_squares_discriminator_loss(REAL, FAKE),
+            squared(real, ones) / 2 + squared(fake, zeros) / 2,
+        ),
+        (adversarial.least_squares_generator_loss(FAKE), squared(fake, ones) / 2),
+        (
+            adversarial.hinge_discriminator_loss(REAL, FAKE),
+            hinge(real, zeros, ones) + hinge(fake, zeros, -ones),
+        ),
+    ]:
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_the_hinge_lets_go_beyond_its_margin():
+    grads = jax.grad(
+        lambda r, f: adversarial.hinge_discriminator_loss(r, f).sum(), argnums=(0, 1)
+    )(jnp.array([0.5, 2.0]), jnp.array([-0.5, -2.0]))
+    np.testing.assert_array_equal(grads, [[-1, 0], [1, 0]])
 
 
 def test_slopes_where_the_discriminator_is_sure():
@@ -101,9 +139,12 @@ def test_value_takes_batches_of_different_size():
     np.testing.assert_allclose(value, -np.log(4), rtol=1e-6)
 
 
-def test_discriminator_loss_refuses_different_shapes():
+@pytest.mark.parametrize(
+    "name", [name for name in ORACLES if name.endswith(("minator_loss", "critic_loss"))]
+)
+def test_losses_of_pairs_refuse_different_shapes(name):
     with pytest.raises((ValueError, TypeError)):
-        adversarial.discriminator_loss(jnp.zeros((4, 1)), jnp.zeros(4))
+        getattr(adversarial, name)(jnp.zeros((4, 1)), jnp.zeros(4))
 
 
 def test_shapes_are_checked_without_the_type_checker():

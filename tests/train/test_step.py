@@ -77,7 +77,7 @@ def gen_loss_fn(gen_params, disc_params, batch, key):
     return loss, {"gen_loss": loss}
 
 
-def by_hand(state, batches, learning_rate):
+def by_hand(state, batches, learning_rate, simultaneous=False):
     """The same step in PyTorch, with the same noise."""
     torch = pytest.importorskip("torch")
     softplus = torch.nn.functional.softplus
@@ -91,6 +91,7 @@ def by_hand(state, batches, learning_rate):
         return torch.tensor(np.asarray(jax.random.normal(key, batches.shape[1:])))
 
     for batch, key in zip(batches, keys, strict=False):
+        before = disc.detach().clone()
         disc_optimizer.zero_grad()
         fake = gen.detach() + noise(key)
         real = torch.tensor(np.asarray(batch))
@@ -98,13 +99,15 @@ def by_hand(state, batches, learning_rate):
         loss.backward()
         disc_optimizer.step()
     gen_optimizer.zero_grad()
-    softplus(-(gen + noise(keys[-2])) @ disc).mean().backward()
+    opponent, gen_key = (before, key) if simultaneous else (disc, keys[-2])
+    softplus(-(gen + noise(gen_key)) @ opponent).mean().backward()
     gen_optimizer.step()
     return gen.detach().numpy(), disc.detach().numpy(), loss.item()
 
 
+@pytest.mark.parametrize("simultaneous", [False, True], ids=["in turns", "at once"])
 @pytest.mark.parametrize("disc_steps", [1, 3])
-def test_gan_step_equals_its_pytorch_twin(disc_steps):
+def test_gan_step_equals_its_pytorch_twin(disc_steps, simultaneous):
     optimizer = optax.sgd(0.1)
     gen_params, disc_params = jnp.array([0.3, -0.2]), jnp.array([0.5, 1.0])
     state = GanState(
@@ -115,9 +118,17 @@ def test_gan_step_equals_its_pytorch_twin(disc_steps):
         disc_opt_state=optimizer.init(disc_params),
     )
     batches = jax.random.normal(jax.random.key(6), (disc_steps, 4, 2)) + 2
-    step = jax.jit(make_gan_step(gen_loss_fn, disc_loss_fn, optimizer, optimizer))
+    step = jax.jit(
+        make_gan_step(
+            gen_loss_fn,
+            disc_loss_fn,
+            optimizer,
+            optimizer,
+            simultaneous=simultaneous,
+        )
+    )
     after, metrics = step(state, batches)
-    gen, disc, loss = by_hand(state, batches, 0.1)
+    gen, disc, loss = by_hand(state, batches, 0.1, simultaneous)
     np.testing.assert_allclose(after.gen_params, gen, rtol=1e-6)
     np.testing.assert_allclose(after.disc_params, disc, rtol=1e-6)
     np.testing.assert_allclose(metrics["disc_loss"], loss, rtol=1e-6)

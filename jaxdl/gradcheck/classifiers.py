@@ -1,0 +1,109 @@
+"""Gaussian models and logistic regression among the subjects of `jaxdl gradcheck`.
+
+The classes are balanced and the weights positive, so every covariance has an inverse.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.models import gaussian, logistic
+from jaxdl.types import PRNGKey
+
+_LABELS = jnp.array([0, 1, 1, 0, 1, 0])
+_SHAPES = (6, 2), (6,)  # of points and weights
+_LINE = (2,), ()  # of w and b
+
+
+def _points(key: PRNGKey) -> tuple[jax.Array, jax.Array]:
+    """Six points of two inputs, and positive weights."""
+    x, logs = (
+        draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(_SHAPES)
+    )
+    return x, jnp.exp(logs / 2)
+
+
+def _fit_gaussian(key):
+    x, _ = _points(key)
+    return Case(lambda x: gaussian.fit_gaussian(x, ridge=0.1), (x,), ("x",), True)
+
+
+def _sample_gaussian(key):
+    x, _ = _points(key)
+
+    def fn(mean, cov):  # the half that a Cholesky factor looks at
+        fitted = gaussian.Gaussian(mean, (cov + cov.T) / 2)
+        return gaussian.sample_gaussian(key, fitted, 3)
+
+    return Case(fn, tuple(gaussian.fit_gaussian(x, ridge=0.1)), ("mean", "cov"))
+
+
+def _fit_discriminant(diagonal: bool) -> Callable[[PRNGKey], Case]:
+    def make(key):
+        def fn(x, weights):
+            options = dict(diagonal=diagonal, ridge=0.1)
+            return gaussian.fit_discriminant(x, _LABELS, weights, **options)
+
+        return Case(fn, _points(key), ("x", "weights"), True)
+
+    return make
+
+
+def _through_fit(fn: Callable) -> Callable[[PRNGKey], Case]:
+    """A function of a discriminant as one of the points that it is fitted to."""
+
+    def make(key):
+        def of_points(x, weights):
+            return fn(gaussian.fit_discriminant(x, _LABELS, weights, ridge=0.1), x)
+
+        return Case(of_points, _points(key), ("x", "weights"))
+
+    return make
+
+
+def _logistic_objective(key):
+    x, weights = _points(key)
+    w, b = (draw_normal(jax.random.fold_in(key, 2 + i), s) for i, s in enumerate(_LINE))
+
+    def fn(linear, x, weights):
+        options = dict(penalty=0.3)
+        return logistic.logistic_objective(linear, x, _LABELS, weights, **options)
+
+    def hand(cotangent, linear, x, weights):
+        logits = logistic.linear_logits(linear, x)
+        signs = 2 * _LABELS - 1
+        slopes = cotangent * weights * (jax.nn.sigmoid(logits) - _LABELS)
+        grads = slopes @ x + cotangent * 0.3 * linear.weights
+        line = logistic.Linear(grads, jnp.sum(slopes))
+        losses = cotangent * jnp.logaddexp(0, -signs * logits)
+        return line, slopes[:, None] * linear.weights[None], losses
+
+    args = logistic.Linear(w, b), x, weights
+    return Case(fn, args, ("linear", "x", "weights"), hand=hand)
+
+
+def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
+    fit, room = "fit_discriminant", "models.gaussian."
+    line = _through_fit(lambda fitted, x: gaussian.discriminant_line(fitted))
+    objective = tuple(
+        f"models.logistic.{name}" for name in ("logistic_objective", "linear_logits")
+    )
+    return [
+        ("fit_gaussian", (room + "fit_gaussian",), _fit_gaussian),
+        ("sample_gaussian", (room + "sample_gaussian",), _sample_gaussian),
+        (fit, (room + fit,), _fit_discriminant(False)),
+        (f"{fit}[diagonal]", (room + fit,), _fit_discriminant(True)),
+        (
+            "discriminant_logits",
+            (room + "discriminant_logits",),
+            _through_fit(gaussian.discriminant_logits),
+        ),
+        ("discriminant_line", (room + "discriminant_line",), line),
+        ("logistic_objective", objective, _logistic_objective),
+    ]
+
+
+CLASSIFIERS = _rows()
+"""Name, covered functions and `make` of each subject."""

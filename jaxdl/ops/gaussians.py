@@ -1,0 +1,182 @@
+"""Gaussian distributions with full covariance: density and divergences in closed form.
+
+Everything goes through the Cholesky factor L of a covariance, L L^T = cov. Values of
+covariances are looked at only outside of compiled functions, where they are known;
+inside, one that is not positive definite gives NaN.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxdl.errors import InputError
+from jaxdl.ops.numerics import is_known, safe_sqrt
+
+LOG_2_PI = 1.8378770664093453
+
+
+def check_covariance(cov: jax.Array | np.ndarray) -> None:
+    """Refuse what is no covariance.
+
+    Raises:
+      InputError: unless `cov` is [dim dim], and, where its values are known, finite,
+        symmetric (to 1e-5 of its largest entry) and positive definite.
+    """
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1]:
+        raise InputError(f"a covariance has shape {cov.shape}: expected [dim dim]")
+    if not is_known(cov):
+        return
+    values = np.asarray(cov, np.float64)
+    difference = np.abs(values - values.T).max()
+    if not difference <= 1e-5 * np.abs(values).max():
+        raise InputError(
+            f"a covariance differs from its transpose by {difference:.3g}: expected a "
+            "symmetric matrix of finite numbers"
+        )
+    lowest = np.linalg.eigvalsh(values)[0]
+    if not lowest > 0:
+        raise InputError(
+            f"the lowest eigenvalue of a covariance is {lowest:.3g}: expected a "
+            "positive definite matrix; add a small multiple of the identity to one "
+            "that was estimated from few points"
+        )
+
+
+def gaussian_log_density(
+    x: Float[Array, "*batch dim"],
+    mean: Float[Array, " dim"],
+    cov: Float[Array, "dim dim"],
+) -> Float[Array, "*batch"]:
+    """Log-density of N(mean, cov), in nats.
+
+    log p(x) = -1/2 (x - mean)^T cov^-1 (x - mean) - 1/2 log det cov - dim/2 log(2 pi).
+
+    Raises:
+      InputError: see `check_covariance`.
+    """
+    check_covariance(cov)
+    factor = jnp.linalg.cholesky(cov)
+    centred = (x - mean.reshape((1,) * (x.ndim - 1) + mean.shape)).reshape(
+        -1, len(mean)
+    )
+    distances = jnp.sum(_solve(factor, centred.T) ** 2, axis=0).reshape(x.shape[:-1])
+    return -0.5 * (distances + len(mean) * LOG_2_PI) - _half_log_det(factor)
+
+
+def gaussian_entropy(cov: Float[Array, "dim dim"]) -> Float[Array, ""]:
+    """Entropy of a Gaussian, in nats; negative for a narrow one.
+
+    h = 1/2 log det cov + dim/2 (1 + log(2 pi)).
+
+    Raises:
+      InputError: see `check_covariance`.
+    """
+    check_covariance(cov)
+    factor = jnp.linalg.cholesky(cov)
+    return _half_log_det(factor) + 0.5 * len(cov) * (1 + LOG_2_PI)
+
+
+def gaussian_cross_entropy(
+    mean_p: Float[Array, " dim"],
+    cov_p: Float[Array, "dim dim"],
+    mean_q: Float[Array, " dim"],
+    cov_q: Float[Array, "dim dim"],
+) -> Float[Array, ""]:
+    """Cross-entropy -E_p[log q] of two Gaussians, in nats: h(p) + KL(p || q).
+
+    1/2 (tr(cov_q^-1 cov_p) + d^T cov_q^-1 d + log det cov_q + dim log(2 pi)), where
+    d = mean_p - mean_q.
+
+    Raises:
+      InputError: see `check_covariance`.
+    """
+    check_covariance(cov_p)
+    check_covariance(cov_q)
+    factor = jnp.linalg.cholesky(cov_q)
+    spread = _solve(factor, jnp.linalg.cholesky(cov_p))
+    shift = _solve(factor, (mean_p - mean_q)[:, None])
+    squares = jnp.sum(spread**2) + jnp.sum(shift**2)
+    return 0.5 * (squares + len(cov_p) * LOG_2_PI) + _half_log_det(factor)
+
+
+def gaussian_kl(
+    mean_p: Float[Array, " dim"],
+    cov_p: Float[Array, "dim dim"],
+    mean_q: Float[Array, " dim"],
+    cov_q: Float[Array, "dim dim"],
+) -> Float[Array, ""]:
+    """Kullback-Leibler divergence KL(p || q) of two Gaussians, in nats.
+
+    KL = 1/2 (tr(cov_q^-1 cov_p) - dim + d^T cov_q^-1 d + log(det cov_q / det cov_p)),
+    where d = mean_p - mean_q; at least 0.
+
+    Raises:
+      InputError: see `check_covariance`.
+
+    References:
+      Kullback, "Information theory and statistics", 1959, chapter 9.
+    """
+    check_covariance(cov_p)
+    check_covariance(cov_q)
+    factor = jnp.linalg.cholesky(cov_q)
+    spread = _solve(factor, jnp.linalg.cholesky(cov_p))
+    shift = _solve(factor, (mean_p - mean_q)[:, None])
+    squares = jnp.sum(spread**2) - len(cov_p) + jnp.sum(shift**2)
+    return 0.5 * squares - _half_log_det(spread)
+
+
+def gaussian_jeffreys(
+    mean_p: Float[Array, " dim"],
+    cov_p: Float[Array, "dim dim"],
+    mean_q: Float[Array, " dim"],
+    cov_q: Float[Array, "dim dim"],
+) -> Float[Array, ""]:
+    """Jeffreys divergence KL(p || q) + KL(q || p) of two Gaussians, in nats.
+
+    Raises:
+      InputError: see `check_covariance`.
+    """
+    forward = gaussian_kl(mean_p, cov_p, mean_q, cov_q)
+    return forward + gaussian_kl(mean_q, cov_q, mean_p, cov_p)
+
+
+def gaussian_hellinger(
+    mean_p: Float[Array, " dim"],
+    cov_p: Float[Array, "dim dim"],
+    mean_q: Float[Array, " dim"],
+    cov_q: Float[Array, "dim dim"],
+) -> Float[Array, ""]:
+    """Hellinger distance of two Gaussians, between 0 and 1.
+
+    H^2 = 1 - det(cov_p)^1/4 det(cov_q)^1/4 det(m)^-1/2 exp(-d^T m^-1 d / 8), where
+    m = (cov_p + cov_q) / 2 and d = mean_p - mean_q. Its gradient at p = q, where the
+    distance has a kink, is given as 0.
+
+    Raises:
+      InputError: see `check_covariance`.
+
+    References:
+      Pardo, "Statistical inference based on divergence measures", 2006, chapter 1.
+    """
+    check_covariance(cov_p)
+    check_covariance(cov_q)
+    factors = map(jnp.linalg.cholesky, (cov_p, cov_q))
+    middle = jnp.linalg.cholesky((cov_p + cov_q) / 2)
+    shift = _solve(middle, (mean_p - mean_q)[:, None])
+    log_overlap = (
+        sum(map(_half_log_det, factors)) / 2
+        - _half_log_det(middle)
+        - jnp.sum(shift**2) / 8
+    )
+    return safe_sqrt(-jnp.expm1(log_overlap))
+
+
+def _solve(factor: jax.Array, x: jax.Array) -> jax.Array:
+    """factor^-1 x, for a lower triangular factor."""
+    return jax.scipy.linalg.solve_triangular(factor, x, lower=True)
+
+
+def _half_log_det(factor: jax.Array) -> jax.Array:
+    """Half the log-determinant of the matrix whose Cholesky factor this is."""
+    return jnp.sum(jnp.log(jnp.diagonal(factor)))

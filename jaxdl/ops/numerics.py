@@ -1,0 +1,20 @@
+"""Functions that keep values and gradients finite at the edge of their domain."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def safe_sqrt(x: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """Square root whose value and gradient are 0 at 0 and below.
+
+    The square root has no finite slope at 0; a distance that ends in it gets gradient 0
+    where it vanishes, and rounding below 0 is taken as 0.
+    """
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+
+
+def is_known(*arrays: jax.Array) -> bool:
+    """Whether all values can be looked at, as they can outside of `jit` and `grad`."""
+    return not any(isinstance(x, jax.core.Tracer) for x in arrays)

@@ -1,0 +1,88 @@
+"""benchmarks/gan_health.py: the truth, the areas and the counts, on made-up runs."""
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """The script, imported as if its folder were the script's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        yield importlib.import_module("gan_health")
+
+
+def made_up(benchmark, num: int) -> list:
+    """Runs of eight modes, with as many of them in the samples and in V's excess."""
+    rng = np.random.default_rng(0)
+    setting = benchmark.SETTINGS[4]
+    points = benchmark.centres(setting)
+    runs = []
+    for seed in range(num):
+        kept = int(rng.integers(2, 9))
+        share = kept / 8
+        value = share * np.log(share / (1 + share)) - np.log(1 + share)
+        logged = {
+            "value": value + rng.normal(0, 0.1, 30),
+            "d_real": 1 / (1 + share) + rng.normal(0, 0.02, 30),
+            "d_fake": share / (1 + share) + rng.normal(0, 0.02, 30),
+        }
+        samples = points[rng.integers(0, kept, 2500)] + rng.normal(0, 0.1, (2500, 2))
+        runs.append(benchmark.judge(benchmark.Run(setting, seed, logged, samples)))
+    return runs
+
+
+def test_truth_areas_and_counts(benchmark):
+    runs = made_up(benchmark, 60)
+    for run in runs:
+        assert run.collapsed == run.collapsed_by_count == (run.coverage.modes < 6.4)
+    row = benchmark.areas(runs)["all runs"]
+    truth = [run.collapsed for run in runs]
+    assert row["collapsed"] == sum(truth) and row["runs"] == 60
+    scores = [run.found.score for run in runs]
+    np.testing.assert_allclose(row["area"], roc_auc_score(truth, scores), rtol=1e-12)
+    assert row["low"] < row["area"] <= row["high"]
+    counts = benchmark.counts(runs)
+    assert sum(sum(verdicts.values()) for verdicts in counts.values()) == 60
+    assert sum(counts["collapsed"].values()) == sum(truth)
+    curve = benchmark.curve_rows(runs)
+    assert curve[0]["false_positive"] == 0 and curve[-1]["true_positive"] == 1
+    rates = [row["true_positive"] for row in curve]
+    assert rates == sorted(rates)
+    assert set(benchmark.fit(runs)) == {"distance", "shortfall", "spread", "bias"}
+    json.dumps([benchmark.row_of("x", run) for run in runs], allow_nan=False)
+
+
+def test_one_kind_of_run_has_no_area(benchmark):
+    runs = [run for run in made_up(benchmark, 20) if run.collapsed]
+    assert "area" not in benchmark.areas(runs)["all runs"]
+    assert benchmark.fit(runs) == {} and benchmark.curve_rows(runs) == []
+
+
+def test_settings_are_distinct_and_tile(benchmark):
+    every = [*benchmark.SETTINGS, *benchmark.OTHER_SETTINGS]
+    assert len(set(every)) == len(every)
+    for setting in every:
+        assert benchmark.REPEATED_MODES % setting.num_modes == 0
+        points = benchmark.centres(setting)
+        assert len(np.unique(points.round(6), axis=0)) == setting.num_modes
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("--steps 1000", "steps is 1000: expected 2000 or more"),
+        ("--held-out-seeds 0", "held_out_seeds is 0: expected 1 or more"),
+        ("--log-every 0", "log_every is 0: expected 1 or more"),
+    ],
+)
+def test_bad_flags(benchmark, flags, sentence, capsys):
+    assert benchmark.main(flags.split()) == 2
+    assert sentence in capsys.readouterr().err
