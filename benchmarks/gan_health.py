@@ -3,7 +3,7 @@
     python benchmarks/gan_health.py --json benchmarks/results/gan_health-DEVICE.json
 
 Claim: the area under the ROC of the collapse score (evaluate/gan_health.py) is at least
-0.95 on seeds that took no part in its calibration. Five minutes on two CPU cores.
+0.95 on seeds that took no part in its calibration. Three minutes on two CPU cores.
 
 Small GANs learn mixtures of 2 to 16 modes, with five recipes under which some find all
 modes and some do not: a slow discriminator, a fast one, both losses, few units. The

@@ -24,6 +24,7 @@ from jaxdl.results import read_result
 ROOT = Path(__file__).resolve().parents[1]
 SWEEPS = {
     "gan_modes",
+    "gan_theory",
     "generative_vs_discriminative",
     "rnn_memory",
     "vanishing_gradient",

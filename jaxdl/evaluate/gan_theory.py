@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxdl.evaluate.statistics import standard_error
 from jaxdl.ops.divergences import js_divergence, kl_divergence, total_variation
-from jaxdl.ops.quadrature import Grid, grid_log_probabilities, grid_mass, make_grid
+from jaxdl.ops.quadrature import Grid, grid_mass, make_grid
 
 LOG_4 = float(np.log(4))
 GRIDS = ((1, 160), (2, 320), (2, 640), (4, 640), (4, 1280))
@@ -148,7 +148,7 @@ def make_theory_evaluate(
       log_density: `(x) -> log p(x)` of the data.
       half_width: of the smallest grid.
     """
-    measure = jax.jit(_measure)
+    measure = jax.jit(play)
 
     @jax.jit
     def log_q(params, x):
@@ -170,7 +170,8 @@ def make_theory_evaluate(
             q = functools.partial(log_q, gen_params)
             covering = cover([log_p, q], half_width)
             logits = logits_of(disc_params, covering.grid.points)
-            game = measure(*covering.log_densities, logits, covering.grid.area)
+            cells = map(jax.nn.log_softmax, covering.log_densities)  # masses become 1
+            game = measure(*cells, logits)
             points = make_grid(half_width, MAP_CELLS).points
             maps = q(points), logits_of(disc_params, points)
         values = {name: float(x) for name, x in game._asdict().items()}
@@ -257,11 +258,6 @@ def make_sampled_evaluate(
         return values
 
     return evaluate
-
-
-def _measure(log_p, log_q, logits, area):
-    cells = [grid_log_probabilities(x, area, tolerance=None) for x in (log_p, log_q)]
-    return play(*cells, logits)
 
 
 def _in_chunks(fn: Callable, points: jax.Array) -> jax.Array:

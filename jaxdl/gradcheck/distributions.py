@@ -158,7 +158,7 @@ def _flow(method: str) -> Callable:
 
 def _plane(player: str) -> Callable:
     def make(key):
-        model = getattr(plane_gan(hidden_size=4), player)
+        model = getattr(plane_gan(hidden_size=4, num_frequencies=1), player)
         shapes, treedef = jax.tree.flatten(jax.eval_shape(model.init, key))
         draws = _normals(key, *(leaf.shape for leaf in shapes), (3, 2))
         params = jax.tree.unflatten(treedef, draws[:-1])

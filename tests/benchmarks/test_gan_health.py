@@ -78,7 +78,7 @@ def test_settings_are_distinct_and_tile(benchmark):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ("--steps 1000", "steps is 1000: expected 2000 or more"),
+        ("--steps 700", "steps is 700: expected 800 or more"),
         ("--held-out-seeds 0", "held_out_seeds is 0: expected 1 or more"),
         ("--log-every 0", "log_every is 0: expected 1 or more"),
     ],
