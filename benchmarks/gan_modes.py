@@ -1,6 +1,6 @@
 """What do ten seeds of the mode coverage GAN cost, next to one?
 
-    python benchmarks/gan_modes.py --json benchmarks/results/gan-modes-DEVICE.json
+    python benchmarks/gan_modes.py --json benchmarks/results/gan_modes-DEVICE.json
 
 The GAN of experiments/gan_modes.py on the ring: ten seeds one after the other
 (`sequential`) and in one program (`vmap`), against one seed alone, in turns; seconds

@@ -495,7 +495,8 @@ def _with_table(text: str, rows: list[Row], path: Path) -> str:
         raise InputError(
             f"{path}: needs one line '{BEGIN}' and, below it, one '{END}'."
         )
-    table = format_table(rows, markdown=True)
+    beside_published = [row for row in rows if row.published is not None]
+    table = format_table(beside_published, markdown=True)
     return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
 
 
@@ -518,6 +519,8 @@ def readme_is_stale(readme_path: Path, rows: list[Row]) -> bool:
 
 def update_readme(readme_path: Path, rows: list[Row]) -> bool:
     """Writes the table between the README's two markers; True if that changed it.
+
+    It has the rows with a published figure; the whole ledger is too long for a README.
 
     Raises:
       InputError: as `readme_is_stale`, or if it can't be written; it stays as it was.

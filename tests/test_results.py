@@ -430,6 +430,8 @@ def test_update_readme_changes_only_what_is_between_the_markers(ledger, tmp_path
     assert text.startswith("# Title\n\n" + results.BEGIN)
     assert text.endswith(results.END + "\n\nrest\n")
     assert "Not run" in text and "old" not in text
+    ours_alone = rows[0]._replace(published=None, metric="ours alone")
+    assert not results.readme_is_stale(readme, [*rows, ours_alone])
     assert results.readme_is_stale(readme, ledger(figure(value=11)))
     assert sorted(path.name for path in tmp_path.glob("README*")) == ["README.md"]
 

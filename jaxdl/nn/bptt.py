@@ -363,7 +363,12 @@ def _lstm_backward(params, carry, inputs, mask, saved, carry_grads, hidden_grads
     """
     time, batch, _ = inputs.shape
     length = _chunk_length(params, time, batch)
-    to_hidden = [kernel.T for kernel in _split(params["recurrent_kernel"])]
+    kernel = params["recurrent_kernel"]
+    to_hidden, kernels = kernel.T, [part.T for part in _split(kernel)]
+    # dz U^T as a sum over gates spares writing them side by side. With fewer cells the
+    # number of operations counts more, with more the product (two CPU cores).
+    apart = 64 <= len(kernel) < 256
+    blank = jnp.zeros((batch, kernel.shape[1]), kernel.dtype)
 
     def step(grads, t):
         dh, dc = grads
@@ -379,14 +384,19 @@ def _lstm_backward(params, carry, inputs, mask, saved, carry_grads, hidden_grads
         )
         valid = None if mask is None else _at(mask, t)
         dz = _keep(valid, dz, (jnp.zeros_like(dh),) * 4)
-        before = sum(map(jnp.matmul, dz, to_hidden)), through * _gate(f)
+        if apart:
+            of_hidden = sum(map(jnp.matmul, dz, kernels))
+        else:
+            dz = _side_by_side(dz, blank)
+            of_hidden = dz @ to_hidden
+        before = of_hidden, through * _gate(f)
         return _keep(valid, before, (dh, dc)), dz
 
     def chunk(begin, length, state):
         grads, sums, dx = state
         times = begin + jnp.arange(length)
         grads, dz = jax.lax.scan(step, grads, times, reverse=True)
-        dz = _flat(jnp.concatenate(dz, axis=-1))
+        dz = _flat(jnp.concatenate(dz, axis=-1) if apart else dz)
         first = _at(saved.hidden, jnp.maximum(begin - 1, 0))
         first = jnp.where(begin > 0, first, carry[0])
         x, hidden = _cut(inputs, begin, length), _cut(saved.hidden, begin, length)
@@ -406,6 +416,15 @@ def _lstm_backward(params, carry, inputs, mask, saved, carry_grads, hidden_grads
         state,
     )
     return sums, grads, dx
+
+
+def _side_by_side(gates: tuple[jax.Array, ...], blank: jax.Array) -> jax.Array:
+    """The arrays as one, written into place: XLA does not vectorise a concatenate."""
+    begin = 0
+    for gate in gates:
+        blank = jax.lax.dynamic_update_slice(blank, gate, (0, begin))
+        begin += gate.shape[1]
+    return blank
 
 
 def _weight_grads(params, first, inputs, hidden, dz, begin):
