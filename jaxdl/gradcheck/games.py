@@ -51,11 +51,14 @@ def _batch_norm(key):
         return normalise(x, scale, shift, moments(x))
 
     def hand(cotangent, x, scale, shift):
-        mean, variance = x.mean(axis=0), x.var(axis=0)
-        deviation = jnp.sqrt(variance + 1e-5)
-        unit = (x - mean) / deviation
-        own = cotangent - cotangent.mean(axis=0) - unit * (cotangent * unit).mean(0)
-        return scale / deviation * own, (cotangent * unit).sum(0), cotangent.sum(0)
+        def mean(x):
+            return x.mean(axis=0, keepdims=True)
+
+        deviation = jnp.sqrt(x.var(axis=0, keepdims=True) + 1e-5)
+        unit = (x - mean(x)) / deviation
+        own = cotangent - mean(cotangent) - unit * mean(cotangent * unit)
+        own = scale[None] / deviation * own
+        return own, (cotangent * unit).sum(axis=0), cotangent.sum(axis=0)
 
     args = tuple(_normals(key, (4, 3), (3,), (3,)))
     return Case(fn, args, ("x", "scale", "shift"), hand=hand)

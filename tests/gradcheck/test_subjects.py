@@ -111,7 +111,13 @@ def test_points_are_in_float64():
         (["gan_value", "elu"], ["elu", "gan_value"]),
         (["ops.losses"], ["half_squared_error", "softmax_cross_entropy"]),
         (["losses.half_squared_error"], ["half_squared_error"]),
-        (["make_gan_losses"], ["gan_losses[generator]", "gan_losses[discriminator]"]),
+        (
+            ["make_gan_losses"],
+            [
+                f"gan_losses[{name}]"
+                for name in ("packed", "generator", "discriminator")
+            ],
+        ),
         (["nn"], None),
         ([], list(SUBJECTS)),
     ],
