@@ -12,8 +12,9 @@ from jaxdl.evaluate.gan_theory import LOG_4, MAP_CELLS
 from jaxdl.ops.quadrature import make_grid
 from jaxdl.plotting.parts import Panel, figure_of_curves, new_figure
 
-FRAMES = 24
-COLORS = 64
+FRAMES = 16
+COLORS = 48
+SEEN = 1e-4  # of the largest density; where both are below it D* says nothing
 
 
 class Animation:
@@ -96,6 +97,7 @@ def _draw(axes, target: str, values: np.ndarray, title: str = "", **kwargs) -> N
     width = DENSITIES[target]().half_width
     extent = (-width, width) * 2
     axes.imshow(values, origin="lower", extent=extent, **kwargs)
+    axes.set_facecolor("0.8")  # where a value is NaN
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(title, fontsize=11)
@@ -104,6 +106,8 @@ def _draw(axes, target: str, values: np.ndarray, title: str = "", **kwargs) -> N
 def _players(target, p, log_q, logits) -> list[tuple[str, np.ndarray, dict]]:
     """Title, picture and colours of p, q, D and D*."""
     q = np.exp(log_q)
+    seen = p + q > SEEN * p.max()
+    best = np.where(seen, p / np.where(seen, p + q, 1), np.nan)
     density = dict(cmap="viridis", vmin=0, vmax=1.3 * p.max())
     share = dict(cmap="RdBu_r", vmin=0, vmax=1)
     with np.errstate(over="ignore"):
@@ -112,7 +116,7 @@ def _players(target, p, log_q, logits) -> list[tuple[str, np.ndarray, dict]]:
         ("data p", p, density),
         ("generator q", q, density),
         ("D, trained", trained, share),
-        ("D* = p / (p + q)", p / (p + q + 1e-300), share),
+        ("D* = p / (p + q)", best, share),
     ]
 
 
@@ -128,7 +132,7 @@ def _maps(target: str, history) -> Any:
         for axes, (title, picture, colors) in zip(row, players, strict=True):
             _draw(axes, target, picture, title if at == shown[0] else "", **colors)
         row[0].set_ylabel(f"step {history.steps[at]:,}")
-    figure.suptitle("White: D = 1/2; red: more likely data", fontsize=10)
+    figure.suptitle("White: D = 1/2; red: more likely data; grey: neither", fontsize=10)
     return figure
 
 
@@ -138,7 +142,7 @@ def _animation(target: str, history) -> Animation:
     frames = []
     for at in np.unique(np.linspace(0, num - 1, min(FRAMES, num)).astype(int)):
         maps = (history.values[name][at, 0] for name in ("log_q_map", "logit_map"))
-        figure = new_figure(3.6, 2.05)
+        figure = new_figure(3.6, 1.7)
         players = _players(target, p, *maps)
         for axes, (title, picture, colors) in zip(
             figure.subplots(1, 3), players[:3], strict=True
