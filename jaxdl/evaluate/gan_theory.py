@@ -19,7 +19,7 @@ from jaxdl.ops.divergences import js_divergence, kl_divergence, total_variation
 from jaxdl.ops.quadrature import Grid, grid_mass, make_grid
 
 LOG_4 = float(np.log(4))
-GRIDS = ((1, 160), (2, 320), (2, 640), (4, 640), (4, 1280))
+GRIDS = ((1, 160), (2, 320), (2, 640), (2, 1280), (4, 1280))
 """Half widths, in those of the data, and cells a side, tried one after the other."""
 MASS_TOLERANCE = 1e-3
 MAP_CELLS = 96
