@@ -33,7 +33,8 @@ class Animation:
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             image = Image.open(buffer).convert("RGB")
-            images.append(image.quantize(COLORS, dither=Image.Dither.NONE))
+            method = Image.Quantize.MAXCOVERAGE  # the default drops rare colours
+            images.append(image.quantize(COLORS, method, dither=Image.Dither.NONE))
         each = int(1000 * self.seconds / len(images))
         images[0].save(
             Path(path).with_suffix(".gif"),
