@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxdl.ops.numerics import is_known
+
 
 def parzen_log_likelihood(
     x: Float[Array, "batch pixels"],
@@ -116,7 +118,7 @@ def _log_likelihoods(x, samples, sigmas, chunk_size):
 
 
 def _check_sigmas(sigmas):
-    if isinstance(sigmas, jax.core.Tracer):
+    if not is_known(sigmas):
         return
     values = np.asarray(sigmas)
     if not (np.all(values > 0) and np.all(np.isfinite(values))):

@@ -9,9 +9,8 @@ from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
 from jaxdl.models.mlp import mlp
+from jaxdl.ops.gaussians import LOG_2_PI
 from jaxdl.types import Params, PRNGKey
-
-LOG_2_PI = 1.8378770664093453
 
 
 class Flow(NamedTuple):

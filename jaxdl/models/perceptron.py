@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Num
 
 from jaxdl.errors import InputError
+from jaxdl.ops.numerics import is_known
 
 
 class Epoch(NamedTuple):
@@ -37,7 +38,7 @@ def check_labels(labels: Num[Array | np.ndarray, "..."]) -> None:
     Raises:
       InputError: naming the first that is neither.
     """
-    if isinstance(labels, jax.core.Tracer):
+    if not is_known(labels):
         return
     values = np.asarray(labels)
     wrong = values[(values != 1) & (values != -1)]

@@ -22,6 +22,7 @@ from jaxtyping import Array, Bool, Float
 from jaxdl.errors import InputError
 from jaxdl.nn import bptt
 from jaxdl.nn.initializers import INITIALIZERS
+from jaxdl.ops.numerics import is_known
 from jaxdl.types import Params, PRNGKey
 
 Carry = Any  # a pytree of arrays [batch size]
@@ -367,7 +368,7 @@ def check_sequences(
             f"the mask has shape {mask.shape} and type {mask.dtype}: expected booleans "
             f"of shape {inputs.shape[:2]}, [batch time] as the inputs"
         )
-    if isinstance(mask, jax.core.Tracer):
+    if not is_known(mask):
         return
     rows = np.asarray(mask)
     if not rows[:, 0].all():

@@ -1,5 +1,7 @@
 """Functions that keep values and gradients finite at the edge of their domain."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -15,6 +17,6 @@ def safe_sqrt(x: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
 
-def is_known(*arrays: jax.Array) -> bool:
+def is_known(*arrays: Any) -> bool:
     """Whether all values can be looked at, as they can outside of `jit` and `grad`."""
     return not any(isinstance(x, jax.core.Tracer) for x in arrays)
