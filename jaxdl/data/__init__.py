@@ -18,6 +18,7 @@ from jaxdl.data.long_lag import (
     temporal_order,
 )
 from jaxdl.data.mixtures import Mixture, grid, ring
+from jaxdl.data.splits import mnist_basic, train_on_all
 from jaxdl.data.synthetic import Examples, Table, xor_table
 from jaxdl.data.text import Text, TextName, load_text
 
@@ -42,8 +43,10 @@ __all__ = [
     "load_images",
     "load_text",
     "make_draws",
+    "mnist_basic",
     "prepare",
     "ring",
+    "train_on_all",
     "temporal_order",
     "two_moons",
     "xor_table",

@@ -105,7 +105,7 @@ def load_images(
             Split(image[50_000:], label[50_000:]),
             test,
         ]
-    checksum = _checksum(splits)
+    checksum = images_checksum(splits)
     return Images(*jax.tree.map(jnp.asarray, splits), name=name, checksum=checksum)
 
 
@@ -282,7 +282,8 @@ def _read_split(source, image_shape: tuple[int, int, int]) -> Split:
     return Split(image, label)
 
 
-def _checksum(splits: list[Split]) -> str:
+def images_checksum(splits: list[Split]) -> str:
+    """sha256, in hex, over shape, dtype and bytes of each array, split by split."""
     digest = hashlib.sha256()
     for array in jax.tree.leaves(splits):
         digest.update(f"{array.shape} {array.dtype} ".encode())

@@ -56,8 +56,10 @@ from jaxdl.ops.gaussians import gaussian_log_density as gaussian_log_density
 from jaxdl.ops.images import mean_image as mean_image
 from jaxdl.ops.images import to_bytes as to_bytes
 from jaxdl.ops.images import unit_pixels as unit_pixels
+from jaxdl.ops.losses import bernoulli_cross_entropy as bernoulli_cross_entropy
 from jaxdl.ops.losses import half_squared_error as half_squared_error
 from jaxdl.ops.losses import softmax_cross_entropy as softmax_cross_entropy
+from jaxdl.ops.losses import squared_error as squared_error
 from jaxdl.ops.quadrature import Grid as Grid
 from jaxdl.ops.quadrature import grid_log_probabilities as grid_log_probabilities
 from jaxdl.ops.quadrature import grid_mass as grid_mass

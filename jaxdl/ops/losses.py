@@ -2,9 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxdl.errors import InputError
+from jaxdl.ops.numerics import is_known
 
 
 def half_squared_error(
@@ -17,12 +19,58 @@ def half_squared_error(
     Raises:
       InputError: if the shapes differ, which would broadcast unnoticed.
     """
+    return squared_error(outputs, targets) / 2
+
+
+def squared_error(
+    outputs: Float[Array, "*batch out"], targets: Float[Array, "*batch out"]
+) -> Float[Array, "*batch"]:
+    """Squared distance from the targets, summed over the values of one example.
+
+    E = sum_k (target_k - out_k)^2.
+
+    Raises:
+      InputError: if the shapes differ, which would broadcast unnoticed.
+    """
+    _check_shapes(outputs, targets)
+    return jnp.sum((targets - outputs) ** 2, axis=-1)
+
+
+def bernoulli_cross_entropy(
+    logits: Float[Array, "*batch out"], targets: Float[Array, "*batch out"]
+) -> Float[Array, "*batch"]:
+    """Cross-entropy of independent Bernoulli variables, summed over those of an example.
+
+    E = -sum_k (t_k log p_k + (1 - t_k) log(1 - p_k)), p = sigmoid(logits), in nats. For
+    targets of 0 and 1 it is -log p(t); for values between, at least the entropy
+    -sum_k (t_k log t_k + (1 - t_k) log(1 - t_k)), which p = t reaches.
+
+    Args:
+      logits: one a variable.
+      targets: from 0 to 1.
+
+    Raises:
+      InputError: if the shapes differ, or, where values are known, a target is not in
+        [0, 1].
+    """
+    _check_shapes(logits, targets)
+    if is_known(targets) and targets.size:
+        low, high = float(np.min(targets)), float(np.max(targets))
+        if not (low >= 0 and high <= 1):
+            raise InputError(
+                f"targets are from {low:.4g} to {high:.4g}: expected 0 to 1, as a "
+                "Bernoulli likelihood needs; divide bytes by 255, or take squared error"
+            )
+    # -log p = softplus(-z) and -log(1 - p) = softplus(z) = z + softplus(-z).
+    return jnp.sum(jax.nn.softplus(logits) - targets * logits, axis=-1)
+
+
+def _check_shapes(outputs: Array, targets: Array) -> None:
     if outputs.shape != targets.shape:
         raise InputError(
             f"targets have shape {targets.shape}: expected {outputs.shape}, that of "
             "the outputs"
         )
-    return jnp.sum((targets - outputs) ** 2, axis=-1) / 2
 
 
 def softmax_cross_entropy(

@@ -84,17 +84,17 @@ def test_digits_are_those_of_scikit_learn():
 
 
 def test_checksum_covers_every_array():
-    from jaxdl.data.load import _checksum
+    from jaxdl.data.load import images_checksum
 
     data = load_images("digits")
     assert data.checksum == load_images("digits").checksum
     splits = [
         jax.tree.map(np.array, s) for s in (data.train, data.validation, data.test)
     ]
-    assert _checksum(splits) == data.checksum
+    assert images_checksum(splits) == data.checksum
     for array in jax.tree.leaves(splits):
         array.flat[-1] ^= 1
-        assert _checksum(splits) != data.checksum
+        assert images_checksum(splits) != data.checksum
         array.flat[-1] ^= 1
     # Another value would mean other data than that of the committed results.
     assert data.checksum.startswith("6168b5a8")

@@ -1,0 +1,54 @@
+"""Other splits of the same images."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.data.load import Images, Split, images_checksum
+from jaxdl.errors import InputError
+
+
+def train_on_all(data: Images) -> Images:
+    """The images of training and validation together as those to train on.
+
+    The validation split is left as it is: what is measured on it in training is then
+    measured on images that are trained on, and can choose nothing.
+    """
+    return dataclasses.replace(data, train=_joined(data.train, data.validation))
+
+
+def mnist_basic(data: Images) -> Images:
+    """"MNIST basic": few training images, many test images.
+
+    10,000 images for training, 2,000 for validation, 50,000 for test, as in Larochelle
+    et al., "An empirical evaluation of deep architectures on problems with many factors
+    of variation", 2007. Their draw from MNIST is not known here: ours takes, in the
+    order of the files, the first 10,000 and the next 2,000 training images, and for
+    test the last 40,000 training images and the 10,000 test images.
+
+    Args:
+      data: MNIST, or what has its sizes.
+
+    Raises:
+      InputError: if there are not 60,000 images beside those for test.
+    """
+    every = _joined(data.train, data.validation)
+    if len(every.image) != 60_000:
+        raise InputError(
+            f"{data.name} has {len(every.image)} images beside those for test: expected "
+            "60,000, as MNIST has"
+        )
+    first, last = _part(every, 0, 10_000), _part(every, 20_000, 60_000)
+    splits = [first, _part(every, 10_000, 12_000), _joined(last, data.test)]
+    checksum = images_checksum(jax.tree.map(np.asarray, splits))
+    return Images(*splits, name=f"{data.name}_basic", checksum=checksum)
+
+
+def _joined(first: Split, second: Split) -> Split:
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), first, second)
+
+
+def _part(split: Split, start: int, stop: int) -> Split:
+    return jax.tree.map(lambda leaf: leaf[start:stop], split)
