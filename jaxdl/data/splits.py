@@ -20,13 +20,13 @@ def train_on_all(data: Images) -> Images:
 
 
 def mnist_basic(data: Images) -> Images:
-    """"MNIST basic": few training images, many test images.
+    """Few training images, many test images: the sizes of "MNIST basic".
 
     10,000 images for training, 2,000 for validation, 50,000 for test, as in Larochelle
     et al., "An empirical evaluation of deep architectures on problems with many factors
     of variation", 2007. Their draw from MNIST is not known here: ours takes, in the
     order of the files, the first 10,000 and the next 2,000 training images, and for
-    test the last 40,000 training images and the 10,000 test images.
+    test the last 40,000 training images with the 10,000 test images.
 
     Args:
       data: MNIST, or what has its sizes.
@@ -35,10 +35,10 @@ def mnist_basic(data: Images) -> Images:
       InputError: if there are not 60,000 images beside those for test.
     """
     every = _joined(data.train, data.validation)
-    if len(every.image) != 60_000:
+    if (num := len(every.image)) != 60_000:
         raise InputError(
-            f"{data.name} has {len(every.image)} images beside those for test: expected "
-            "60,000, as MNIST has"
+            f"{data.name} has {num} images beside those for test: expected 60,000, as "
+            "MNIST has"
         )
     first, last = _part(every, 0, 10_000), _part(every, 20_000, 60_000)
     splits = [first, _part(every, 10_000, 12_000), _joined(last, data.test)]

@@ -39,7 +39,7 @@ def squared_error(
 def bernoulli_cross_entropy(
     logits: Float[Array, "*batch out"], targets: Float[Array, "*batch out"]
 ) -> Float[Array, "*batch"]:
-    """Cross-entropy of independent Bernoulli variables, summed over those of an example.
+    """Cross-entropy of Bernoulli variables, summed over those of one example.
 
     E = -sum_k (t_k log p_k + (1 - t_k) log(1 - p_k)), p = sigmoid(logits), in nats. For
     targets of 0 and 1 it is -log p(t); for values between, at least the entropy
@@ -61,7 +61,7 @@ def bernoulli_cross_entropy(
                 f"targets are from {low:.4g} to {high:.4g}: expected 0 to 1, as a "
                 "Bernoulli likelihood needs; divide bytes by 255, or take squared error"
             )
-    # -log p = softplus(-z) and -log(1 - p) = softplus(z) = z + softplus(-z).
+    # -log(1 - p) = softplus(z), and -log p = softplus(z) - z.
     return jnp.sum(jax.nn.softplus(logits) - targets * logits, axis=-1)
 
 

@@ -4,9 +4,10 @@ from jaxdl.train.config import RunConfig as RunConfig
 from jaxdl.train.ensemble import Ensemble as Ensemble
 from jaxdl.train.ensemble import make_ensemble_init as make_ensemble_init
 from jaxdl.train.ensemble import make_ensemble_step as make_ensemble_step
+from jaxdl.train.experiment import Experiment as Experiment
+from jaxdl.train.experiment import Phase as Phase
+from jaxdl.train.experiment import Record as Record
 from jaxdl.train.folder import read_config as read_config
-from jaxdl.train.run import Experiment as Experiment
-from jaxdl.train.run import Record as Record
 from jaxdl.train.run import load_run as load_run
 from jaxdl.train.state import GanState as GanState
 from jaxdl.train.state import TrainState as TrainState

@@ -1,33 +1,24 @@
 """The one runner: seeds, compiled blocks, checkpoints, exact resume, logs, results."""
 
 import contextlib
-import hashlib
+import dataclasses
 import json
 import math
-import os
-import signal
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxdl.errors import InputError, RunError
-from jaxdl.evaluate.statistics import mean_ci95
 from jaxdl.train import provenance
-from jaxdl.train.checkpoint import Checkpoints, is_disk_full, state_sha256
-from jaxdl.train.config import (
-    RunConfig,
-    config_hash,
-    deciding_fields,
-    run_folder,
-)
+from jaxdl.train.checkpoint import Checkpoints, is_disk_full
+from jaxdl.train.config import RunConfig, config_hash, deciding_fields, run_folder
+from jaxdl.train.experiment import Experiment, Phase, Record
 from jaxdl.train.folder import open_folder, read_json, write_json
-from jaxdl.train.log import History, Progress, RunLog, read_history, seed_history
+from jaxdl.train.log import read_history
+from jaxdl.train.loop import Loop, print_result, warn
 from jaxdl.train.seeds import (
     Executor,
     choose_executor,
@@ -38,67 +29,12 @@ from jaxdl.train.seeds import (
 from jaxdl.train.step import make_uniform_batch
 from jaxdl.types import State
 
-
-class Experiment(NamedTuple):
-    """A system to train, as pure functions; the runner does the rest.
-
-    Attributes:
-      init: `init(key, data, previous) -> state`; `previous` is the same seed's last
-        state of an earlier phase, or None, and `data` is None where only the form of
-        the state is wanted (`load_run`). Compiled by the runner.
-      step: `step(state, batch) -> (state, metrics)`; metrics are scalars. Compiled.
-      evaluate: `evaluate(state, data, key, final) -> values`: scalars are metrics,
-        arrays are kept for the figures. Called between blocks, with the same key each
-        time; it compiles what it likes, and touches the test split only when `final`.
-      figures: `figures(record) -> {name: matplotlib figure}`.
-      batch: `batch(data, key, step) -> batch`, compiled with the step; None draws one
-        uniform minibatch of `batch_size` training examples.
-      protocols: for each metric of the final evaluation that has one, the fields of its
-        protocol; `published` among them is the id of the figure to set it beside. A
-        field may be a function of the final metrics, `{name: value of each seed}`, for
-        what is known only then.
-      done: `done(state) -> bool`, for experiments with a stopping rule of their own;
-        once true, a step must change nothing in the state. When all seeds are done the
-        remaining steps are skipped: the state is that of step `steps` already.
-      remarks: `remarks(history) -> {name: {"text": one line, ...}}`, what the history
-        of one seed (`values[name]` with axes [time, ...]) says about its run; made of
-        what JSON can hold. The runner prints the lines and keeps all of it in
-        `result.json`. It is given what was logged, so `log_every` may change it.
-    """
-
-    init: Callable[..., State]
-    step: Callable[..., tuple[State, Mapping[str, jax.Array]]]
-    evaluate: Callable[..., Mapping[str, Any]]
-    figures: Callable[..., Mapping[str, Any]]
-    batch: Callable[..., Any] | None = None
-    protocols: Mapping[str, Mapping[str, Any]] = {}
-    done: Callable[[State], jax.Array] | None = None
-    remarks: Callable[[History], Mapping[str, Mapping[str, Any]]] | None = None
+Phases = Sequence[Phase]
 
 
-class Record(NamedTuple):
-    """What a run was.
-
-    Attributes:
-      config: its configuration.
-      folder: where it lives.
-      data: the data it was given.
-      states: each seed's state; None if a finished run has lost its checkpoint.
-      history: what was logged; None likewise.
-      result: the contents of `result.json`; None if the run was interrupted.
-      exit_code: 0, or 130 or 143 if interrupted by Ctrl-C or SIGTERM.
-    """
-
-    config: RunConfig
-    folder: Path
-    data: Any
-    states: list[State] | None
-    history: History | None
-    result: dict[str, Any] | None
-    exit_code: int
-
-
-def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Record:
+def run(
+    name: str, experiment: Experiment | Phases, data: Any, config: RunConfig
+) -> Record:
     """Train, evaluate and record an experiment, or go on where its run was stopped.
 
     The state after any number of kills and restarts is that of a run never touched, bit
@@ -106,7 +42,8 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
 
     Args:
       name: of the experiment.
-      experiment: its functions.
+      experiment: its functions; or phases, each trained in a sub-folder of its name
+        from what the one before left. `steps` of the configuration is then not used.
       data: a tree of arrays with `name` and `checksum`.
       config: its configuration.
 
@@ -119,50 +56,132 @@ def run(name: str, experiment: Experiment, data: Any, config: RunConfig) -> Reco
       RunError: if a value was not finite, the disk was full, or no good checkpoint is
         left.
     """
-    batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
-    keys = [seed_keys(config.seed + i) for i in range(config.seeds)]
     check_step(experiment, data, config)
     folder = run_folder(name, data.name, config)
     print(f"run folder: {folder}", flush=True)
     folder = folder.absolute()  # Orbax refuses relative ones; "." may be set aside
-    identity = {
-        "experiment": name,
-        "config": json.loads(json.dumps(deciding_fields(config))),
-        "data": {"name": data.name, "checksum": data.checksum},
-    }
-    with (
-        disk_full_as_error(folder),
-        open_folder(folder, identity, config.overwrite) as found,
-    ):
+    with disk_full_as_error(folder):
+        if isinstance(experiment, Experiment):
+            return _run_one(name, experiment, data, config, folder)
+        return _run_phases(name, experiment, data, config, folder)
+
+
+def _run_one(
+    name: str,
+    experiment: Experiment,
+    data: Any,
+    config: RunConfig,
+    folder: Path,
+    *,
+    number: int = 0,
+    previous: list[State] | None = None,
+) -> Record:
+    """Train phase `number` from each seed's `previous` state."""
+    batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
+    keys = [seed_keys(config.seed + i, number) for i in range(config.seeds)]
+    identity = _identity(name, data, config) | ({"phase": number} if number else {})
+    with open_folder(folder, identity, config.overwrite) as found:
         if found and (folder / "result.json").exists():
             result = read_json(folder / "result.json")
-            _print_result(result, folder)
+            print_result(result, folder)
             states, history = None, None
             try:
-                _, states = load_run(folder, experiment)
+                _require_previous(folder, number, previous)
+                states = _load_states(folder, experiment, previous)
                 history = read_history(folder)
             except RunError as error:
-                _warn(str(error))
+                warn(str(error))
             return Record(config, folder, data, states, history, result, 0)
+        _require_previous(folder, number, previous)
         executor_name = (found or {}).get("executor") or _executor_name(
-            experiment, batch_fn, data, keys, config
+            experiment, batch_fn, data, keys, config, previous
         )
         written = {**identity, "executor": executor_name}
         written["versions"] = provenance.versions()
         written["device"] = provenance.device_name()
         for field in ("versions", "device"):
             if found and found.get(field) != written[field]:
-                _warn(f"this run was begun with other {field}: its bits may differ")
+                warn(f"this run was begun with other {field}: its bits may differ")
         if not found:
             write_json(folder / "config.json", written)
         executor = make_executor(
             executor_name, experiment.init, batch_fn, experiment.step
         )
-        return _Run(experiment, executor, data, config, keys, folder, written).train()
+        loop = Loop(experiment, executor, data, config, keys, folder, written, previous)
+        return loop.train()
+
+
+def _require_previous(folder: Path, number: int, previous: Any) -> None:
+    if number and previous is None:
+        raise RunError(f"{folder} cannot go on: {_lost('the phase before it')}")
+
+
+def _run_phases(
+    name: str, phases: Phases, data: Any, config: RunConfig, folder: Path
+) -> Record:
+    identity = _identity(name, data, config)
+    identity["phases"] = {phase.name: phase.steps for phase in phases}
+    records: dict[str, Record] = {}
+    with open_folder(folder, identity, config.overwrite) as found:
+        if not found:
+            write_json(folder / "config.json", identity)
+        previous = None
+        for number, phase in enumerate(phases):
+            print(f"\nphase {phase.name}, {number + 1} of {len(phases)}", flush=True)
+            record = _run_one(
+                name,
+                phase.experiment,
+                data,
+                dataclasses.replace(config, steps=phase.steps, overwrite=False),
+                folder / phase.name,
+                number=number,
+                previous=previous,
+            )
+            records[phase.name], previous = record, record.states
+            if record.exit_code:
+                return record._replace(config=config, folder=folder, phases=records)
+        if (folder / "result.json").exists():
+            result = read_json(folder / "result.json")
+        else:
+            results = {name: record.result for name, record in records.items()}
+            result = _result_of_phases(name, identity, config, results)
+            write_json(folder / "result.json", result)
+    return record._replace(config=config, folder=folder, result=result, phases=records)
+
+
+def _identity(name: str, data: Any, config: RunConfig) -> dict[str, Any]:
+    return {
+        "experiment": name,
+        "config": json.loads(json.dumps(deciding_fields(config))),
+        "data": {"name": data.name, "checksum": data.checksum},
+    }
+
+
+def _result_of_phases(
+    name: str,
+    identity: Mapping[str, Any],
+    config: RunConfig,
+    results: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """The last phase's result, with the costs of all and each phase's own."""
+    every = results.values()
+    last = list(every)[-1]
+    return last | {
+        "config": identity["config"],
+        "config_hash": config_hash(name, config),
+        "steps": sum(result["steps"] for result in every),
+        "wall_seconds": sum(result["wall_seconds"] for result in every),
+        "seconds": {
+            kind: sum(result["seconds"][kind] for result in every)
+            for kind in last["seconds"]
+        },
+        "peak_memory_bytes": max(result["peak_memory_bytes"] for result in every),
+        "phases": dict(results),
+    }
 
 
 def load_run(
-    folder: Path, experiment: Experiment
+    folder: Path, experiment: Experiment | Phases
 ) -> tuple[dict[str, Any], list[State]]:
     """The configuration and the final states of a finished run.
 
@@ -175,58 +194,115 @@ def load_run(
       RunError: if no good checkpoint is left.
     """
     folder = Path(folder).absolute()
-    written = read_json(folder / "config.json")
+    config = read_json(folder / "config.json")["config"]
     if not (folder / "result.json").exists():
         raise InputError(
             f"{folder} holds an unfinished run: give its command again first"
         )
-    config, executor_name = written["config"], written["executor"]
-    batch_fn = experiment.batch or make_uniform_batch(config["batch_size"])
-    executor = make_executor(executor_name, experiment.init, batch_fn, experiment.step)
-    like = _abstract_states(executor, None, config["seed"], config["seeds"])
-    checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
+    if isinstance(experiment, Experiment):
+        return config, _load_states(folder, experiment, None)
+    previous = None
+    for phase in experiment[:-1]:  # their states are wanted in form only
+        previous = _abstract_seeds(folder / phase.name, phase.experiment, previous)
+    last = experiment[-1]
+    return config, _load_states(folder / last.name, last.experiment, previous)
+
+
+def _load_states(
+    folder: Path, experiment: Experiment, previous: list[State] | None
+) -> list[State]:
+    executor, like = _abstract_states(folder, experiment, previous)
+    checkpoints = Checkpoints(folder / "checkpoints", warn=warn)
     restored = checkpoints.restore(like)
     checkpoints.close()
-    if restored is None or restored.step != config["steps"]:
-        raise RunError(
-            f"the final checkpoint of {folder} is missing or damaged: remove its "
-            "result.json and give its command again, without --overwrite"
-        )
-    return config, executor.split(restored.state)
+    steps = read_json(folder / "config.json")["config"]["steps"]
+    if restored is None or restored.step != steps:
+        raise RunError(_lost(folder))
+    return executor.split(restored.state)
 
 
-def _abstract_states(executor: Executor, data, seed: int, num_seeds: int):
-    def init(data):
-        keys = [seed_keys(seed + i).init for i in range(num_seeds)]
-        return executor.init(keys, data, None)
-
-    return jax.eval_shape(init, data)
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr, flush=True)
+def _lost(folder: Path) -> str:
+    return (
+        f"the final checkpoint of {folder} is missing or damaged: remove its "
+        "result.json and give its command again, without --overwrite"
+    )
 
 
-def check_step(experiment: Experiment, data: Any, config: RunConfig) -> None:
-    """Trace one step, so that what cannot work is refused before a file is written."""
-    batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
+def _abstract_seeds(
+    folder: Path, experiment: Experiment, previous: list[State] | None
+) -> list[State]:
+    executor, states = _abstract_states(folder, experiment, previous)
+    return jax.eval_shape(executor.split, states)
+
+
+def _abstract_states(
+    folder: Path, experiment: Experiment, previous: list[State] | None
+) -> tuple[Executor, Any]:
+    """The executor of the run in a folder, and the form of what it holds."""
+    written = read_json(folder / "config.json")
+    config = written["config"]
+    batch_fn = experiment.batch or make_uniform_batch(config["batch_size"])
+    executor = make_executor(
+        written["executor"], experiment.init, batch_fn, experiment.step
+    )
+    keys = [seed_keys(config["seed"] + i).init for i in range(config["seeds"])]
+
+    def init(previous):
+        return executor.init(keys, None, previous)
+
+    return executor, jax.eval_shape(init, previous)
+
+
+def check_step(experiment: Experiment | Phases, data: Any, config: RunConfig) -> None:
+    """Trace one step, so that what cannot work is refused before a file is written.
+
+    Raises:
+      InputError: as the experiment's functions do; or if phases cannot be folders.
+    """
     keys = seed_keys(config.seed)
+    previous = None
+    if isinstance(experiment, Experiment):
+        phases = [Phase("", config.steps, experiment)]
+    else:
+        phases = experiment
+        check_folder_names("phase", [phase.name for phase in phases])
+    for phase in phases:
+        batch_fn = phase.experiment.batch or make_uniform_batch(config.batch_size)
 
-    def one_step(data, keys):
-        state = experiment.init(keys.init, data, None)
-        return experiment.step(state, batch_fn(data, keys.batch, 0))
+        def one_step(data, keys, previous, phase=phase, batch_fn=batch_fn):
+            state = phase.experiment.init(keys.init, data, previous)
+            state, metrics = phase.experiment.step(state, batch_fn(data, keys.batch, 0))
+            return state, metrics
 
-    jax.eval_shape(one_step, data, keys)
+        previous, _ = jax.eval_shape(one_step, data, keys, previous)
 
 
-def _executor_name(experiment, batch_fn, data, keys, config: RunConfig) -> str:
+def check_folder_names(kind: str, names: Iterable[str]) -> None:
+    """Refuse names of cases or phases that are not fit for folders, or not unique.
+
+    Raises:
+      InputError: naming the first at fault.
+    """
+    seen = set()
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name) or name in seen:
+            raise InputError(
+                f"a {kind} is called {name!r}: expected lower-case letters, digits, "
+                "'_', '.' and '-', since it names a folder, and no name twice"
+            )
+        seen.add(name)
+    if not seen:
+        raise InputError(f"there is no {kind}: expected at least one")
+
+
+def _executor_name(experiment, batch_fn, data, keys, config, previous) -> str:
     if config.executor != "auto":
         return config.executor
     platform = jax.default_backend()
     if config.seeds == 1 or platform != "cpu":  # the size decides nothing there
         return choose_executor(config.seeds, math.inf, platform)
     functions = experiment.init, batch_fn, experiment.step
-    flop = step_flop(*functions, data, keys[0].init)
+    flop = step_flop(*functions, data, keys[0].init, previous and previous[0])
     return choose_executor(config.seeds, flop, platform)
 
 
@@ -242,372 +318,3 @@ def disk_full_as_error(folder: Path) -> Iterator[None]:
             f"the disk of {folder} is full: what was saved is kept; make room and give "
             "the same command again, without --overwrite"
         ) from error
-
-
-class _Interrupt:
-    """Turns SIGINT and SIGTERM into a flag that is read between blocks.
-
-    A second signal acts at once.
-    """
-
-    def __init__(self):
-        self.signal: int | None = None
-        self._previous = {}
-
-    def _handle(self, number, frame):
-        del frame
-        self.signal = number
-        self._restore()
-        with contextlib.suppress(OSError):  # `print` may be what was interrupted
-            os.write(2, b"\nstopping after this block; again to stop at once\n")
-
-    def _restore(self):
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def __enter__(self):
-        with contextlib.suppress(ValueError):  # only the main thread may set handlers
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, *exception):
-        self._restore()
-
-
-class _Block(NamedTuple):
-    """A block of steps that may still be running: what came before, what it gives."""
-
-    before: int
-    metrics: Any
-    timed_steps: int  # 0 if the block's time was spent on compiling
-
-
-class _Clock:
-    """Seconds spent on each kind of work, this process's and its predecessors'."""
-
-    def __init__(self):
-        self._begin = time.monotonic()
-        self.seconds = {"wall": 0.0, "train": 0.0, "compile": 0.0, "evaluate": 0.0}
-        self.timed_steps = 0  # steps of one seed within "train"
-
-    def resume(self, seconds: Mapping[str, float], timed_steps: int) -> None:
-        self.seconds.update(seconds)
-        self._begin -= self.seconds["wall"]
-        self.timed_steps = timed_steps
-
-    @contextlib.contextmanager
-    def measure(self, kind: str) -> Iterator[None]:
-        begin = time.monotonic()
-        try:
-            yield
-        finally:
-            now = time.monotonic()
-            self.seconds[kind] += now - begin
-            self.seconds["wall"] = now - self._begin
-
-    def steps_per_second(self) -> float:
-        return self.timed_steps / max(self.seconds["train"], 1e-9)
-
-
-class _Run:
-    """One pass of the runner over one experiment, in a folder that is its own."""
-
-    def __init__(self, experiment, executor, data, config, keys, folder, written):
-        self.experiment: Experiment = experiment
-        self.executor: Executor = executor
-        self.data, self.keys = data, keys
-        self.config: RunConfig = config
-        self.folder: Path = folder
-        self.written: dict[str, Any] = written
-        self.eval_every = config.eval_every or max(1, math.ceil(config.steps / 10))
-        self.save_every = config.save_every or max(1, config.steps)
-        self.clock = _Clock()
-        self.peak_memory = 0
-        self.last_logged = -1
-        self.checkpoints = Checkpoints(folder / "checkpoints", warn=_warn)
-        self.done = experiment.done and jax.jit(
-            lambda states: jnp.stack(
-                [experiment.done(state) for state in executor.split(states)]
-            ).all()
-        )
-
-    def train(self) -> Record:
-        """Restore or initialise, advance to the end, finish; or stop at a signal."""
-        total = self.config.steps
-        with contextlib.ExitStack() as closing:
-            closing.callback(self.checkpoints.close)
-            states, step = self._start()
-            first = self.config.seed
-            seeds = range(first, first + self.config.seeds)
-            self.log = RunLog(self.folder, step, seeds)
-            if self.log.last_step < self.last_logged:
-                raise RunError(
-                    f"{self.folder / 'metrics.jsonl'} ends at step "
-                    f"{self.log.last_step}, before the checkpoint's step "
-                    f"{self.last_logged}: put a good copy back, or give --overwrite to "
-                    "set the folder aside and start again"
-                )
-            closing.callback(self.log.close)
-            self.progress = Progress(total, step)
-            closing.callback(self.progress.close)
-            interrupt = closing.enter_context(_Interrupt())
-            states, step = self._advance(states, step, interrupt)
-            self.checkpoints.wait()
-            if step == total:
-                return self._finish(states)
-            again = "the same command"
-            if self.config.overwrite:
-                again += " without --overwrite"
-            self.progress.say(f"saved at step {step}: {again} goes on from there")
-            return self._record(states, None, 128 + interrupt.signal)
-
-    def _start(self) -> tuple[Any, int]:
-        """States and step to begin with: the newest good checkpoint's, or new ones."""
-        init_keys = [key.init for key in self.keys]
-
-        def init():
-            return self.executor.init(init_keys, self.data, None)
-
-        restored = self.checkpoints.restore(jax.eval_shape(init))
-        if restored is None:
-            if (self.folder / "metrics.jsonl").exists():
-                print("no checkpoint had been saved: starting again", flush=True)
-            self.checkpoints.clean()
-            return init(), 0
-        self.checkpoints.clean(after=restored.step)
-        self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
-        self.peak_memory = restored.notes["peak_memory_bytes"]
-        self.last_logged = restored.notes["last_logged"]
-        print(f"going on from the checkpoint of step {restored.step}", flush=True)
-        return restored.state, restored.step
-
-    def _advance(self, states, step: int, interrupt: _Interrupt) -> tuple[Any, int]:
-        """Blocks up to the last step or a signal, with what is due between them."""
-        total = self.config.steps
-        batch_keys = [key.batch for key in self.keys]
-        compiled: set[int] = set()
-        running = None  # the block whose metrics are still on the device
-        saved = self.checkpoints.newest()
-        last_save = time.monotonic()
-        while step < total and interrupt.signal is None:
-            with self.clock.measure("train"):
-                if self._all_done(states):
-                    step = total
-                    break
-            due = min(
-                total, *(_next(step, n) for n in (self.eval_every, self.save_every))
-            )
-            length = _block_length(due - step, self.config.block_steps)
-            with self.clock.measure("train" if length in compiled else "compile"):
-                states, metrics = self.executor.advance(
-                    states, self.data, batch_keys, step, length
-                )
-                if length not in compiled:
-                    jax.block_until_ready(metrics)
-            with self.clock.measure("train"):
-                self._log_block(running)  # while the device runs the new block
-            running = _Block(step, metrics, length if length in compiled else 0)
-            step += length
-            compiled.add(length)
-            evaluate = step % self.eval_every == 0 and step < total
-            late = time.monotonic() - last_save > self.config.save_seconds
-            save = (late or step % self.save_every == 0) and step < total
-            if evaluate or save:
-                with self.clock.measure("train"):
-                    held = self._log_block(running, hold=step if evaluate else None)
-                running = None
-                if evaluate:
-                    self._evaluate(states, step, held, final=False)
-                if save:
-                    self._save(states, step)
-                    saved, last_save = step, time.monotonic()
-        held = self._log_block(running, hold=total)
-        if step == total and self.log.evaluation(total) is None:
-            self._evaluate(states, total, held, final=True)
-        if saved != step:
-            self._save(states, step)
-        return states, step
-
-    def _all_done(self, states) -> bool:
-        return self.done is not None and bool(self.done(states))
-
-    def _log_block(
-        self, running: "_Block | None", hold: int | None = None
-    ) -> dict[str, list] | None:
-        """Check and log a block's metrics; return those of step `hold` instead."""
-        if running is None:
-            return None
-        before = running.before
-        rows = self.executor.fetch(running.metrics)
-        self.clock.timed_steps += running.timed_steps
-        held = None
-        self._require_finite(before + 1, rows)
-        length = next(iter(rows.values())).shape[1]
-        for i in range(length):
-            step = before + i + 1
-            if step == hold or step == 1 or step % self.config.log_every == 0:
-                values = {name: row[:, i].tolist() for name, row in rows.items()}
-                if step == hold:
-                    held = values
-                else:
-                    self.log.write(step, self._times(), train=values)
-        last = {name: row[:, -1] for name, row in rows.items()}
-        self.progress.update(before + length, last, self.clock.steps_per_second())
-        return held
-
-    def _require_finite(self, first: int, rows: Mapping[str, np.ndarray]) -> None:
-        finite = {name: np.isfinite(row) for name, row in rows.items()}
-        if all(row.all() for row in finite.values()):
-            return
-        i = min(
-            int(np.argmin(row.all(axis=0))) for row in finite.values() if not row.all()
-        )
-        name = next(name for name, row in finite.items() if not row[:, i].all())
-        seed = int(np.argmin(finite[name][:, i]))
-        self.checkpoints.wait()
-        raise RunError(
-            f"{name} is {rows[name][seed, i]} at step {first + i} of seed "
-            f"{self.config.seed + seed}: a finite number was expected; "
-            f"{self.checkpoints.intact()}; try a lower learning rate"
-        )
-
-    def _evaluate(self, states, step: int, train: dict | None, final: bool) -> None:
-        """Evaluate each seed, and write the line of this step."""
-        self.checkpoints.wait()  # its copy of the states and ours would add up
-        with self.clock.measure("evaluate"):
-            found = [
-                {
-                    name: np.asarray(value)
-                    for name, value in self.experiment.evaluate(
-                        state, self.data, key.evaluate, final
-                    ).items()
-                }
-                for state, key in zip(
-                    self.executor.split(states), self.keys, strict=True
-                )
-            ]
-            rows = {name: np.stack([each[name] for each in found]) for name in found[0]}
-            scalars = {name: row for name, row in rows.items() if row.ndim == 1}
-            arrays = {name: row for name, row in rows.items() if row.ndim > 1}
-            self._require_finite(step, {k: v[:, None] for k, v in scalars.items()})
-        values = {name: row.tolist() for name, row in scalars.items()}
-        self.log.write(step, self._times(), train, values, arrays)
-        means = "  ".join(f"{name} {row.mean():.4g}" for name, row in scalars.items())
-        self.progress.say(f"evaluation after step {step:,}: {means}")
-
-    def _save(self, states, step: int) -> None:
-        with self.clock.measure("train"):
-            self.log.flush()
-            notes = {
-                "seconds": dict(self.clock.seconds),
-                "last_logged": self.log.last_step,
-                "timed_steps": self.clock.timed_steps,
-                "peak_memory_bytes": self._peak_memory(),
-            }
-            self.checkpoints.save(step, states, notes)
-
-    def _peak_memory(self) -> int:
-        return max(self.peak_memory, provenance.peak_memory_bytes())
-
-    def _times(self) -> dict[str, float]:
-        return {
-            "seconds": self.clock.seconds["wall"],
-            "steps_per_second": self.clock.steps_per_second(),
-        }
-
-    def _record(self, states, result, exit_code: int) -> Record:
-        states = self.executor.split(states)
-        history = self.log.history()
-        return Record(
-            self.config, self.folder, self.data, states, history, result, exit_code
-        )
-
-    def _finish(self, states) -> Record:
-        """Figures and `result.json`, of states that are evaluated and saved."""
-        record = self._record(states, None, 0)
-        figures = self.folder / "figures"
-        figures.mkdir(exist_ok=True)
-        for name, figure in self.experiment.figures(record).items():
-            figure.savefig(figures / f"{name}.png")
-        result = self._result(record.states)
-        if self.experiment.remarks is not None:
-            result["remarks"] = self._remarks(record.history)
-        record = record._replace(result=result)
-        write_json(self.folder / "result.json", record.result)
-        self.progress.close()
-        _print_result(record.result, self.folder)
-        return record
-
-    def _remarks(self, history: History) -> dict[str, list[dict[str, Any]]]:
-        """By name, what the experiment says about each seed's history."""
-        found = [
-            self.experiment.remarks(seed_history(history, i))
-            for i in range(self.config.seeds)
-        ]
-        return {name: [dict(each[name]) for each in found] for name in found[0]}
-
-    def _result(self, states: Sequence[State]) -> dict[str, Any]:
-        values = self.log.evaluation(self.config.steps)
-        metrics = {}
-        for name, per_seed in values.items():
-            mean, low, high = mean_ci95(per_seed)
-            metrics[name] = {
-                "mean": mean,
-                "ci95": None if low is None else [low, high],
-                "per_seed": per_seed,
-            }
-            protocol = {
-                field: value(values) if callable(value) else value
-                for field, value in self.experiment.protocols.get(name, {}).items()
-            }
-            if "published" in protocol:
-                metrics[name]["published"] = protocol.pop("published")
-            metrics[name]["protocol"] = protocol
-        with self.clock.measure("evaluate"):
-            digests = [state_sha256(state) for state in states]
-        first = self.config.seed
-        return {
-            "experiment": self.written["experiment"],
-            "config": self.written["config"],
-            "config_hash": config_hash(self.written["experiment"], self.config),
-            "seeds": list(range(first, first + self.config.seeds)),
-            "steps": self.config.steps,
-            "metrics": metrics,
-            "data": self.written["data"],
-            "executor": self.written["executor"],
-            "wall_seconds": self.clock.seconds["wall"],
-            "seconds": self.clock.seconds,
-            "steps_per_second": self.clock.steps_per_second(),
-            "peak_memory_bytes": self._peak_memory(),
-            "device": provenance.device_name(),
-            "versions": provenance.versions(),
-            "git_commit": provenance.git_commit(),
-            "state_sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
-            "state_sha256_per_seed": digests,
-        }
-
-
-def _next(step: int, interval: int) -> int:
-    return (step // interval + 1) * interval
-
-
-def _block_length(gap: int, block_steps: int) -> int:
-    """The longest of three lengths that fits: few programs serve every interval."""
-    lengths = block_steps, max(1, block_steps // 10), 1
-    return next(length for length in lengths if length <= gap)
-
-
-def _print_result(result: Mapping[str, Any], folder: Path) -> None:
-    for name, metric in result["metrics"].items():
-        low_high = metric["ci95"]
-        interval = (
-            "" if low_high is None else "  95 % [{:.4g}, {:.4g}]".format(*low_high)
-        )
-        print(f"{name:>20}  {metric['mean']:.4g}{interval}")
-    for name, remarks in result.get("remarks", {}).items():
-        for seed, remark in zip(result["seeds"], remarks, strict=True):
-            print(f"{name:>20}  seed {seed}: {remark['text']}")
-    print(f"{len(result['seeds'])} seed(s), {result['steps']} steps, ", end="")
-    print(f"{result['wall_seconds']:.1f} s; state {result['state_sha256'][:16]}")
-    print(f"figures and result.json: {folder}", flush=True)

@@ -38,9 +38,11 @@ class SeedKeys(NamedTuple):
     figures: PRNGKey
 
 
-def seed_keys(seed: int) -> SeedKeys:
-    """The keys of one seed."""
+def seed_keys(seed: int, phase: int = 0) -> SeedKeys:
+    """The keys of one seed; each phase of a run has its own."""
     key = jax.random.key(seed)
+    if phase:
+        key = jax.random.fold_in(key, 4 + phase)  # 0 to 4 are folds of the seed's own
     return SeedKeys(*(jax.random.fold_in(key, i) for i in range(4)))
 
 
@@ -136,13 +138,15 @@ def unstack(tree: Any) -> list[Any]:
     return [jax.tree.map(operator.itemgetter(i), tree) for i in range(count)]
 
 
-def step_flop(init_fn, batch_fn, step_fn, data, key: PRNGKey) -> float:
+def step_flop(
+    init_fn, batch_fn, step_fn, data, key: PRNGKey, previous: Any = None
+) -> float:
     """Floating-point operations of one training step, as XLA counts them uncompiled."""
 
     def one_step(state, data, key):
         return step_fn(state, batch_fn(data, key, 0))
 
-    state = jax.eval_shape(init_fn, key, data, None)
+    state = jax.eval_shape(init_fn, key, data, previous)
     cost = jax.jit(one_step).lower(state, data, key).cost_analysis()
     return float((cost or {}).get("flops", np.inf))
 

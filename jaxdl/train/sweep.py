@@ -3,16 +3,22 @@
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdl.errors import InputError
 from jaxdl.train import provenance
 from jaxdl.train.config import RunConfig, config_hash, deciding_fields, run_folder
 from jaxdl.train.folder import open_folder, read_json, write_json
-from jaxdl.train.run import Experiment, Record, check_step, disk_full_as_error, run
+from jaxdl.train.run import (
+    Experiment,
+    Phases,
+    Record,
+    check_folder_names,
+    check_step,
+    disk_full_as_error,
+    run,
+)
 
 
 class Case(NamedTuple):
@@ -21,11 +27,11 @@ class Case(NamedTuple):
     Attributes:
       config: its configuration, `dataclasses.replace(config, ...)` of the sweep's; the
         folder and `overwrite` in it are not used.
-      experiment: built from it.
+      experiment: built from it, or phases.
     """
 
     config: RunConfig
-    experiment: Experiment
+    experiment: Experiment | Phases
 
 
 class SweepRecord(NamedTuple):
@@ -74,12 +80,8 @@ def sweep(
         or the folder, or a case's name is not fit for a folder.
       RunError: as `run` does; the cases before are kept.
     """
-    for case_name, case in cases.items():
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", case_name):
-            raise InputError(
-                f"a case is called {case_name!r}: expected lower-case letters, digits, "
-                "'_', '.' and '-', since it names a folder"
-            )
+    check_folder_names("case", cases)
+    for case in cases.values():
         check_step(case.experiment, data, case.config)
     folder = run_folder(name, data.name, config)
     print(f"run folder: {folder}", flush=True)

@@ -12,6 +12,7 @@ import toy_experiment
 from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
+from jaxdl.train import loop
 from jaxdl.train import run as run_module
 from jaxdl.train.checkpoint import Checkpoints, state_sha256
 from jaxdl.train.run import load_run, run
@@ -356,11 +357,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch, what):
 
     def evaluate(state, data, key, final):
         if state.count == 30:
-            place = (
-                (run_module.RunLog, "write")
-                if what == "log"
-                else (Checkpoints, "_write")
-            )
+            place = (loop.RunLog, "write") if what == "log" else (Checkpoints, "_write")
             monkeypatch.setattr(*place, full)
         return experiment.evaluate(state, data, key, final)
 
