@@ -143,6 +143,14 @@ class Data(NamedTuple):
     train: Any
 
 
+def enlarged_digits(num: int) -> jax.Array:
+    """So many bytes [num 28 28 1]: scikit-learn's digits, enlarged and repeated."""
+    image = load_images("digits").train.image
+    image = image.repeat(3, axis=1).repeat(3, axis=2)
+    image = jnp.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    return jnp.tile(image, (-(-num // len(image)), 1, 1, 1))[:num]
+
+
 def make_gan(name: str) -> tuple[Experiment, Data]:
     """A case of `GAN_CASES` as the runner takes it, and images to train on.
 
@@ -153,11 +161,10 @@ def make_gan(name: str) -> tuple[Experiment, Data]:
     generator, discriminator, latent_size = case.gan
     losses = make_gan_losses(generator.apply, discriminator.apply, latent_size)
     optimizer = OPTIMIZERS[case.optimizer](case.learning_rate, case.momentum)
-    image = load_images("digits").train.image
     if case.image_size == 28:
-        image = image.repeat(3, axis=1).repeat(3, axis=2)
-        image = jnp.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)))
-        image = jnp.tile(image, (42, 1, 1, 1))[:50_000]
+        image = enlarged_digits(50_000)
+    else:
+        image = load_images("digits").train.image
     experiment = Experiment(
         init=make_gan_init(generator, discriminator, optimizer, optimizer),
         step=make_gan_step(*losses, optimizer, optimizer),

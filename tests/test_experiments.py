@@ -23,6 +23,7 @@ from jaxdl.results import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEPS = {
+    "autoencoder",
     "gan_modes",
     "gan_theory",
     "generative_vs_discriminative",
@@ -37,6 +38,10 @@ TOY = {
     "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
     "lstm_adding": "--steps 20 --eval-every 10 --block-steps 10".split(),
     "lstm_temporal_order": "--steps 20 --eval-every 10 --block-steps 10".split(),
+    "rbm": [
+        *"--steps 20 --hidden-size 5 --ais-steps 20".split(),
+        *"--ais-chains 10 --eval-every 10 --block-steps 10".split(),
+    ],
     "xor": "--steps 20 --nets 50 --eval-every 10 --block-steps 10".split(),
     "perceptron": "--steps 20 --inputs 3 --block-steps 10".split(),
 }
@@ -45,10 +50,11 @@ FIGURES = {
     "gan": {"samples", "progress", "nearest", "interpolation", "curves"},
     "lstm_adding": {"training", "states", "predictions"},
     "lstm_temporal_order": {"training", "states", "outputs"},
+    "rbm": {"filters", "fantasies", "reconstructions", "curves"},
     "xor": {"regions", "loss"},
     "perceptron": {"lines", "counts"},
 }
-UNPUBLISHED = {"char_lm", "xor"}  # no paper states a figure to set beside theirs
+UNPUBLISHED = {"char_lm", "rbm", "xor"}  # no paper states a figure to set beside theirs
 SEED_STATES = "state_sha256_per_seed"
 
 

@@ -4,6 +4,8 @@ from jaxdl.evaluate.cells import Cell as Cell
 from jaxdl.evaluate.cells import choose_cells as choose_cells
 from jaxdl.evaluate.cells import memories as memories
 from jaxdl.evaluate.cells import text_features as text_features
+from jaxdl.evaluate.classical import forest_errors as forest_errors
+from jaxdl.evaluate.classical import svm_errors as svm_errors
 from jaxdl.evaluate.classification import error_percent as error_percent
 from jaxdl.evaluate.classification import (
     make_classification_evaluate as make_classification_evaluate,
@@ -34,6 +36,15 @@ from jaxdl.evaluate.modes import make_modes_evaluate as make_modes_evaluate
 from jaxdl.evaluate.modes import mode_coverage as mode_coverage
 from jaxdl.evaluate.parzen import parzen_log_likelihood as parzen_log_likelihood
 from jaxdl.evaluate.parzen import select_sigma as select_sigma
+from jaxdl.evaluate.reconstruction import Coder as Coder
+from jaxdl.evaluate.reconstruction import by_thousands as by_thousands
+from jaxdl.evaluate.reconstruction import (
+    make_reconstruction_evaluate as make_reconstruction_evaluate,
+)
+from jaxdl.evaluate.reconstruction import neighbour_accuracy as neighbour_accuracy
+from jaxdl.evaluate.reconstruction import (
+    squared_error_by_size as squared_error_by_size,
+)
 from jaxdl.evaluate.roc import RocCurve as RocCurve
 from jaxdl.evaluate.roc import roc_area as roc_area
 from jaxdl.evaluate.roc import roc_curve as roc_curve
@@ -52,3 +63,14 @@ from jaxdl.evaluate.text import sample as sample
 from jaxdl.evaluate.text import text_nats as text_nats
 from jaxdl.evaluate.truth_tables import make_table_evaluate as make_table_evaluate
 from jaxdl.evaluate.truth_tables import solves as solves
+from jaxdl.evaluate.variational import Bound as Bound
+from jaxdl.evaluate.variational import active_units as active_units
+from jaxdl.evaluate.variational import evidence_lower_bound as evidence_lower_bound
+from jaxdl.evaluate.variational import held_out_pixels as held_out_pixels
+from jaxdl.evaluate.variational import (
+    importance_weighted_log_likelihood as importance_weighted_log_likelihood,
+)
+from jaxdl.evaluate.variational import (
+    make_variational_evaluate as make_variational_evaluate,
+)
+from jaxdl.evaluate.variational import variational_protocols as variational_protocols

@@ -9,16 +9,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.models.flow import Flow, coupling_flow
 from jaxdl.models.gan import plane_gan
 from jaxdl.ops import divergences, gaussians, numerics, quadrature
 
 _FIVE = (2, 5)
-
-
-def _normals(key: jax.Array, *shapes: tuple[int, ...]) -> list[jax.Array]:
-    return [draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(shapes)]
 
 
 def _p(log_p):
@@ -33,7 +29,7 @@ def _categorical(fn: Callable, *grads: Callable) -> Callable:
         def hand(cotangent, *args):
             return tuple(cotangent[:, None] * grad(*args) for grad in grads)
 
-        args = map(jax.nn.log_softmax, _normals(key, *(_FIVE,) * len(grads)))
+        args = map(jax.nn.log_softmax, draw_normals(key, *(_FIVE,) * len(grads)))
         return Case(jax.jit(fn), tuple(args), names, hand=hand)
 
     return make
@@ -82,7 +78,7 @@ _CATEGORICAL = {
 
 
 def _probabilities(key):
-    (z,) = _normals(key, _FIVE)
+    (z,) = draw_normals(key, _FIVE)
     args = (jax.nn.softmax(z),)
     fn = jax.jit(divergences.log_probabilities)
     return Case(fn, args, ("p",), hand=lambda cotangent, p: (cotangent / p,))
@@ -93,7 +89,7 @@ def _estimate(fn: Callable, num: int) -> Callable:
 
     def make(key):
         return Case(
-            lambda *x: tuple(fn(*x)), tuple(_normals(key, *((6,),) * num)), names
+            lambda *x: tuple(fn(*x)), tuple(draw_normals(key, *((6,),) * num)), names
         )
 
     return make
@@ -106,7 +102,7 @@ def _gaussian(fn: Callable, num: int) -> Callable:
         return [(x + x.T) / 2 if x.ndim == 2 else x for x in args]
 
     def make(key):
-        draws = _normals(key, *((3,), (3, 4)) * num)
+        draws = draw_normals(key, *((3,), (3, 4)) * num)
         means, roots = draws[::2], draws[1::2]
         args = [x for m, a in zip(means, roots, strict=True) for x in (m, a @ a.T)]
         args = args[1:] if fn is gaussians.gaussian_entropy else args
@@ -118,7 +114,7 @@ def _gaussian(fn: Callable, num: int) -> Callable:
 
 
 def _log_density(key):
-    x, mean, root = _normals(key, (4, 3), (3,), (3, 4))
+    x, mean, root = draw_normals(key, (4, 3), (3,), (3, 4))
 
     def fn(x, mean, cov):
         return gaussians.gaussian_log_density(x, mean, (cov + cov.T) / 2)
@@ -127,14 +123,14 @@ def _log_density(key):
 
 
 def _safe_sqrt(key):
-    (x,) = _normals(key, (6,))
+    (x,) = draw_normals(key, (6,))
     args = (jnp.exp(x),)
     hand = lambda cotangent, x: (cotangent / (2 * jnp.sqrt(x)),)  # noqa: E731
     return Case(numerics.safe_sqrt, args, ("x",), hand=hand)
 
 
 def _grid_mass(key):
-    args = tuple(_normals(key, _FIVE))
+    args = tuple(draw_normals(key, _FIVE))
     return Case(lambda x: quadrature.grid_mass(x, 0.25), args, ("log_density",))
 
 
@@ -142,14 +138,14 @@ def _grid_log_probabilities(key):
     def fn(x):
         return quadrature.grid_log_probabilities(x, 0.25, tolerance=None)
 
-    return Case(fn, tuple(_normals(key, _FIVE)), ("log_density",))
+    return Case(fn, tuple(draw_normals(key, _FIVE)), ("log_density",))
 
 
 def _flow(method: str) -> Callable:
     def make(key):
         flow = coupling_flow(3, num_layers=2, hidden_size=3)
         shapes, treedef = jax.tree.flatten(jax.eval_shape(flow.init, key))
-        draws = _normals(key, *(leaf.shape for leaf in shapes), (5, 3))
+        draws = draw_normals(key, *(leaf.shape for leaf in shapes), (5, 3))
         params = jax.tree.unflatten(treedef, [0.4 * x for x in draws[:-1]])
         return Case(getattr(flow, method), (params, draws[-1]), ("params", "x"))
 
@@ -159,7 +155,7 @@ def _flow(method: str) -> Callable:
 def _plane_discriminator(key):
     model = plane_gan(hidden_size=4, num_frequencies=1).discriminator
     shapes, treedef = jax.tree.flatten(jax.eval_shape(model.init, key))
-    draws = _normals(key, *(leaf.shape for leaf in shapes), (3, 2))
+    draws = draw_normals(key, *(leaf.shape for leaf in shapes), (3, 2))
     params = jax.tree.unflatten(treedef, draws[:-1])
     return Case(model.apply, (params, draws[-1]), ("params", "x"))
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.models.mlp import mlp
 from jaxdl.models.pacgan import pacgan
 from jaxdl.nn.batch_norm import BatchNorm, Moments, moments, population_statistics
@@ -34,14 +34,10 @@ from jaxdl.objectives.unrolled import make_unrolled_generator_loss
 from jaxdl.types import Model, PRNGKey
 
 
-def _normals(key: PRNGKey, *shapes: tuple[int, ...]) -> list[jax.Array]:
-    return [draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(shapes)]
-
-
 def _params(model: Model, key: PRNGKey) -> Any:
     """Normal numbers in place of parameters; kernels keep the size of their inputs."""
     leaves, treedef = jax.tree.flatten(jax.eval_shape(model.init, key))
-    draws = _normals(jax.random.fold_in(key, 9), *(leaf.shape for leaf in leaves))
+    draws = draw_normals(jax.random.fold_in(key, 9), *(leaf.shape for leaf in leaves))
     scales = [math.prod(leaf.shape[:-1]) ** -0.5 for leaf in leaves]
     return jax.tree.unflatten(treedef, map(jnp.multiply, draws, scales))
 
@@ -60,7 +56,7 @@ def _batch_norm(key):
         own = scale[None] / deviation * own
         return own, (cotangent * unit).sum(axis=0), cotangent.sum(axis=0)
 
-    args = tuple(_normals(key, (4, 3), (3,), (3,)))
+    args = tuple(draw_normals(key, (4, 3), (3,), (3,)))
     return Case(fn, args, ("x", "scale", "shift"), hand=hand)
 
 
@@ -68,7 +64,7 @@ def _fixed_statistics(key):
     def fn(x, scale, shift, mean, variance):
         return normalise(x, scale, shift, Moments(mean, variance))
 
-    *args, logs = _normals(key, (2, 3), (3,), (3,), (3,), (3,))
+    *args, logs = draw_normals(key, (2, 3), (3,), (3,), (3,), (3,))
     names = ("x", "scale", "shift", "mean", "variance")
     return Case(fn, (*args, jnp.exp(logs)), names)
 
@@ -80,24 +76,24 @@ def _population(key):
         found = population_statistics(model.apply, params, inputs)
         return model.apply(params, x, statistics=found)
 
-    args = _params(model, key), *_normals(key, (2, 3), (5, 3))
+    args = _params(model, key), *draw_normals(key, (2, 3), (5, 3))
     return Case(fn, args, ("params", "x", "inputs"))
 
 
 def _closeness(key):
-    return Case(closeness, tuple(_normals(key, (3, 2, 2))), ("projected",))
+    return Case(closeness, tuple(draw_normals(key, (3, 2, 2))), ("projected",))
 
 
 def _layer(key):
     layer = MinibatchDiscrimination(num_kernels=2, kernel_size=2)
     model = from_linen(layer, example=jnp.zeros((1, 3)))
-    args = _params(model, key), *_normals(key, (3, 3))
+    args = _params(model, key), *draw_normals(key, (3, 3))
     return Case(model.apply, args, ("params", "x"))
 
 
 def _network(key):
     discriminator = pacgan(2, gen_size=3, disc_size=2).discriminator
-    (x,) = _normals(key, (3, 4))
+    (x,) = draw_normals(key, (3, 4))
     return Case(discriminator.apply, (_params(discriminator, key), x), ("params", "x"))
 
 
@@ -122,7 +118,7 @@ def _penalty(penalty: Callable) -> Callable[[PRNGKey], Case]:
             params = [first, {**last, "kernel": kernel}]
             return penalty(functools.partial(apply, params), real, fake, key)
 
-        args = first, last["kernel"], *_normals(key, (3, 2), (3, 2))
+        args = first, last["kernel"], *draw_normals(key, (3, 2), (3, 2))
         names = "first", "kernel", "real", "fake"
         if penalty is wgan_gp_penalty:
             return Case(fn, args, names)
@@ -138,7 +134,7 @@ def _squared_slopes(disc, real, fake, key):
 
 def _measures(measures: Callable) -> Callable[[PRNGKey], Case]:
     def make(key):
-        return Case(measures, tuple(_normals(key, (4,), (4,))), ("real", "fake"))
+        return Case(measures, tuple(draw_normals(key, (4,), (4,))), ("real", "fake"))
 
     return make
 
@@ -149,7 +145,11 @@ def _players(key, **options):
     losses = make_gan_losses(
         generator.apply, apply, 2, real=lambda batch: batch, pack=2, **options
     )
-    return losses, (_params(generator, key), _params(model, key)), _normals(key, (3, 2))
+    return (
+        losses,
+        (_params(generator, key), _params(model, key)),
+        draw_normals(key, (3, 2)),
+    )
 
 
 def _packed_loss(key):

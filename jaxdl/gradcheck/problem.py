@@ -117,6 +117,11 @@ def draw_normal(key: PRNGKey, shape: tuple[int, ...]) -> jax.Array:
     return jnp.asarray(np.concatenate(blocks)[:size].reshape(shape))
 
 
+def draw_normals(key: PRNGKey, *shapes: tuple[int, ...]) -> list[jax.Array]:
+    """An array of independent standard normal numbers of each shape."""
+    return [draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(shapes)]
+
+
 @jax.jit
 def _draw_block(key: PRNGKey, number: Int[Array, ""] | int) -> jax.Array:
     return jax.random.normal(jax.random.fold_in(key, number), (_BLOCK_SIZE,))

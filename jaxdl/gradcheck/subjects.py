@@ -17,14 +17,17 @@ import jax.numpy as jnp
 
 from jaxdl.errors import InputError
 from jaxdl.gradcheck import backprop
+from jaxdl.gradcheck.autoencoders import AUTOENCODERS
+from jaxdl.gradcheck.boltzmann import BOLTZMANN
 from jaxdl.gradcheck.check import LeafReport, check
 from jaxdl.gradcheck.classifiers import CLASSIFIERS
 from jaxdl.gradcheck.coverage import NOT_DIFFERENTIABLE
 from jaxdl.gradcheck.distributions import DISTRIBUTIONS
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.games import GAMES
-from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.gradcheck.recurrences import RECURRENCES
+from jaxdl.gradcheck.variational import VARIATIONAL
 from jaxdl.models.char_lm import CharModel, char_lm
 from jaxdl.models.gan import GAN, mlp_gan, paper_gan, small_gan, with_mean_image
 from jaxdl.models.mlp import Trace, forward, mlp
@@ -53,14 +56,10 @@ class Subject(NamedTuple):
     make: Callable[[PRNGKey], Case]
 
 
-def _normals(key: PRNGKey, *shapes: tuple[int, ...]) -> list[jax.Array]:
-    return [draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(shapes)]
-
-
 def _params(model: Model | CharModel, key: PRNGKey) -> Params:
     """Normal numbers in place of parameters; kernels keep the size of their inputs."""
     leaves, treedef = jax.tree.flatten(jax.eval_shape(model.init, key))
-    draws = _normals(jax.random.fold_in(key, 0), *(leaf.shape for leaf in leaves))
+    draws = draw_normals(jax.random.fold_in(key, 0), *(leaf.shape for leaf in leaves))
     scales = [math.prod(leaf.shape[:-1]) ** -0.5 for leaf in leaves]
     return jax.tree.unflatten(treedef, map(jnp.multiply, draws, scales))
 
@@ -77,11 +76,11 @@ def _activation(row: Activation) -> Subject:
 
     def make(key):
         if not row.elementwise:
-            (z,) = _normals(key, (3, 4))
+            (z,) = draw_normals(key, (3, 4))
             if row.kinks or row.pieces > 1:
                 z = z.at[0, 0].set(z[0, 2])  # a tie between the pieces of a unit
         else:
-            (z,) = _normals(key, (12,))
+            (z,) = draw_normals(key, (12,))
             kinks = jnp.asarray([*row.kinks, *row.second_kinks], z.dtype)
             z = jnp.concatenate([2 * z, kinks])
 
@@ -97,7 +96,7 @@ def _activation(row: Activation) -> Subject:
 
 
 def _maxout_of_three(key):
-    (z,) = _normals(key, (2, 6))
+    (z,) = draw_normals(key, (2, 6))
     return Case(lambda z: maxout(z, num_pieces=3), (z,), ("z",))
 
 
@@ -109,13 +108,13 @@ def _half_squared_error(key):
         grads = cotangent[:, None] * (outputs - targets)
         return grads, -grads
 
-    args = tuple(_normals(key, (4, 3), (4, 3)))
+    args = tuple(draw_normals(key, (4, 3), (4, 3)))
     names = ("outputs", "targets")
     return Case(losses.half_squared_error, args, names, True, hand)
 
 
 def _softmax_cross_entropy(key):
-    (logits,) = _normals(key, (4, 3))
+    (logits,) = draw_normals(key, (4, 3))
     labels = jnp.array([0, 2, 1, 2])
 
     def fn(logits):
@@ -136,7 +135,9 @@ def _game(fn: Callable, *grads: Callable) -> Callable[[PRNGKey], Case]:
         def hand(cotangent, *logits):
             return tuple(cotangent * g(s) for g, s in zip(grads, logits, strict=True))
 
-        return Case(fn, tuple(_normals(key, *[(5,)] * len(grads))), names, hand=hand)
+        return Case(
+            fn, tuple(draw_normals(key, *[(5,)] * len(grads))), names, hand=hand
+        )
 
     return make
 
@@ -149,7 +150,7 @@ def _gate(gate: backprop.Gate, *names: str) -> Callable[[PRNGKey], Case]:
         def hand(cotangent, *inputs):
             return gate.backward(inputs, gate.forward(*inputs), cotangent)
 
-        inputs = tuple(_normals(key, *[(4,)] * len(names)))
+        inputs = tuple(draw_normals(key, *[(4,)] * len(names)))
         return Case(gate.forward, inputs, names, True, hand)
 
     return make
@@ -157,7 +158,7 @@ def _gate(gate: backprop.Gate, *names: str) -> Callable[[PRNGKey], Case]:
 
 def _net(key: PRNGKey, hidden: str, sizes=(3, 4, 3, 2)) -> tuple[Model, tuple]:
     model = mlp(list(sizes), hidden=hidden)
-    x, targets = _normals(jax.random.fold_in(key, 1), (4, sizes[0]), (4, sizes[-1]))
+    x, targets = draw_normals(jax.random.fold_in(key, 1), (4, sizes[0]), (4, sizes[-1]))
     return model, (_params(model, key), x, targets)
 
 
@@ -219,7 +220,7 @@ def _network(model_of: Callable[[], Model], in_size: int, *, draws: bool = False
 
     def make(key):
         model = model_of()
-        (x,) = _normals(jax.random.fold_in(key, 1), (2, in_size))
+        (x,) = draw_normals(jax.random.fold_in(key, 1), (2, in_size))
         options = {"key": jax.random.fold_in(key, 2)} if draws else {}
 
         def fn(params, x):
@@ -248,7 +249,7 @@ def _with_mean_image(key):
     def fn(means):
         return with_mean_image({"out": {"bias": jnp.zeros(5)}}, means)["out"]["bias"]
 
-    means = jax.nn.sigmoid(_normals(key, (5,))[0])
+    means = jax.nn.sigmoid(draw_normals(key, (5,))[0])
     return Case(fn, (means,), ("means",), hand=lambda c, m: (c / (m * (1 - m)),))
 
 
@@ -258,7 +259,7 @@ def _dropout(key):
     def fn(x):
         return model.apply({}, x, key=jax.random.fold_in(key, 1))
 
-    return Case(fn, tuple(_normals(key, (3, 4))), ("x",))
+    return Case(fn, tuple(draw_normals(key, (3, 4))), ("x",))
 
 
 def _gan_losses(player: int) -> Callable[[PRNGKey], Case]:
@@ -314,7 +315,7 @@ def _char_lm(key):
 def _lstm_1997_readout(key):
     """With the whole gradient: the truncated one is none."""
     model = lstm_1997_readout(2, 1, [0.0], truncated=False)
-    (inputs,) = _normals(jax.random.fold_in(key, 1), (2, 3, 2))
+    (inputs,) = draw_normals(jax.random.fold_in(key, 1), (2, 3, 2))
     mask = jnp.array([[True, True, True], [True, True, False]])
 
     def fn(params, inputs):
@@ -393,9 +394,12 @@ def _subjects() -> list[Subject]:
         ),
         one(_dropout, "nn.dropout.Dropout", "nn.linen.from_linen", name="dropout"),
         *(Subject(*row) for row in RECURRENCES),
+        *(Subject(*row) for row in AUTOENCODERS),
+        *(Subject(*row) for row in BOLTZMANN),
         *(Subject(*row) for row in CLASSIFIERS),
         *(Subject(*row) for row in DISTRIBUTIONS),
         *(Subject(*row) for row in GAMES),
+        *(Subject(*row) for row in VARIATIONAL),
         one(_forward, "models.mlp.forward"),
         *(_mlp(name) for name in ACTIVATIONS),
         *_gan("mlp_gan", _toy_gan, 3),

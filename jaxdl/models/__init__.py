@@ -1,5 +1,9 @@
 """Models."""
 
+from jaxdl.models.autoencoder import Autoencoder as Autoencoder
+from jaxdl.models.autoencoder import autoencoder as autoencoder
+from jaxdl.models.autoencoder import check_code_size as check_code_size
+from jaxdl.models.autoencoder import squared_jacobian as squared_jacobian
 from jaxdl.models.char_lm import CharModel as CharModel
 from jaxdl.models.char_lm import char_lm as char_lm
 from jaxdl.models.flow import Flow as Flow
@@ -14,5 +18,15 @@ from jaxdl.models.mlp import Trace as Trace
 from jaxdl.models.mlp import forward as forward
 from jaxdl.models.mlp import mlp as mlp
 from jaxdl.models.pacgan import pacgan as pacgan
+from jaxdl.models.pca import Pca as Pca
+from jaxdl.models.pca import fit_pca as fit_pca
+from jaxdl.models.pca import logistic_pca as logistic_pca
+from jaxdl.models.pca import pca_decode as pca_decode
+from jaxdl.models.pca import pca_encode as pca_encode
 from jaxdl.models.sequence import lstm_1997_readout as lstm_1997_readout
 from jaxdl.models.sequence import sequence_readout as sequence_readout
+from jaxdl.models.stack import encoder_layer as encoder_layer
+from jaxdl.models.stack import rbm_layer as rbm_layer
+from jaxdl.models.stack import stack_features as stack_features
+from jaxdl.models.variational import VariationalAutoencoder as VariationalAutoencoder
+from jaxdl.models.variational import variational_autoencoder as variational_autoencoder

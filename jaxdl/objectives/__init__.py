@@ -8,9 +8,17 @@ from jaxdl.objectives.classification import (
 )
 from jaxdl.objectives.gradient_penalty import r1_penalty as r1_penalty
 from jaxdl.objectives.gradient_penalty import wgan_gp_penalty as wgan_gp_penalty
+from jaxdl.objectives.reconstruction import (
+    make_reconstruction_loss as make_reconstruction_loss,
+)
+from jaxdl.objectives.reconstruction import (
+    sigmoid_squared_error as sigmoid_squared_error,
+)
+from jaxdl.objectives.reconstruction import sparsity_divergence as sparsity_divergence
 from jaxdl.objectives.sequence import (
     make_next_character_loss as make_next_character_loss,
 )
 from jaxdl.objectives.unrolled import (
     make_unrolled_generator_loss as make_unrolled_generator_loss,
 )
+from jaxdl.objectives.variational import make_variational_loss as make_variational_loss

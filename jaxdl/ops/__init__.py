@@ -33,6 +33,9 @@ from jaxdl.ops.adversarial import wasserstein_critic_loss as wasserstein_critic_
 from jaxdl.ops.adversarial import (
     wasserstein_generator_loss as wasserstein_generator_loss,
 )
+from jaxdl.ops.corruption import gaussian_noise as gaussian_noise
+from jaxdl.ops.corruption import masking_noise as masking_noise
+from jaxdl.ops.corruption import salt_and_pepper as salt_and_pepper
 from jaxdl.ops.divergences import Estimate as Estimate
 from jaxdl.ops.divergences import check_log_probabilities as check_log_probabilities
 from jaxdl.ops.divergences import cross_entropy as cross_entropy
@@ -47,13 +50,18 @@ from jaxdl.ops.divergences import monte_carlo_js as monte_carlo_js
 from jaxdl.ops.divergences import monte_carlo_kl as monte_carlo_kl
 from jaxdl.ops.divergences import total_variation as total_variation
 from jaxdl.ops.gaussians import check_covariance as check_covariance
+from jaxdl.ops.gaussians import (
+    diagonal_gaussian_log_density as diagonal_gaussian_log_density,
+)
 from jaxdl.ops.gaussians import gaussian_cross_entropy as gaussian_cross_entropy
 from jaxdl.ops.gaussians import gaussian_entropy as gaussian_entropy
 from jaxdl.ops.gaussians import gaussian_hellinger as gaussian_hellinger
 from jaxdl.ops.gaussians import gaussian_jeffreys as gaussian_jeffreys
 from jaxdl.ops.gaussians import gaussian_kl as gaussian_kl
 from jaxdl.ops.gaussians import gaussian_log_density as gaussian_log_density
+from jaxdl.ops.gaussians import standard_normal_kl as standard_normal_kl
 from jaxdl.ops.images import mean_image as mean_image
+from jaxdl.ops.images import sample_pixels as sample_pixels
 from jaxdl.ops.images import to_bytes as to_bytes
 from jaxdl.ops.images import unit_pixels as unit_pixels
 from jaxdl.ops.losses import bernoulli_cross_entropy as bernoulli_cross_entropy

@@ -1,8 +1,9 @@
-"""Gaussian distributions with full covariance: density and divergences in closed form.
+"""Gaussian distributions: density and divergences in closed form.
 
-Everything goes through the Cholesky factor L of a covariance, L L^T = cov. Values of
-covariances are looked at only outside of compiled functions, where they are known;
-inside, one that is not positive definite gives NaN.
+Those with full covariance come first. There everything goes through the Cholesky factor
+L of a covariance, L L^T = cov. Values of covariances are looked at only outside of
+compiled functions, where they are known; inside, one that is not positive definite
+gives NaN. Those of independent numbers are given by the logarithms of their variances.
 """
 
 import jax
@@ -170,6 +171,53 @@ def gaussian_hellinger(
         - jnp.sum(shift**2) / 8
     )
     return safe_sqrt(-jnp.expm1(log_overlap))
+
+
+def diagonal_gaussian_log_density(
+    x: Float[Array, "*batch dim"],
+    mean: Float[Array, "*batch dim"],
+    log_variance: Float[Array, "*batch dim"],
+) -> Float[Array, "*batch"]:
+    """Log-density of independent Gaussians, in nats.
+
+    log p(x) = -1/2 sum_i ((x_i - mean_i)^2 exp(-lv_i) + lv_i + log(2 pi)), with lv the
+    logarithm of the variance.
+
+    Raises:
+      InputError: if the shapes differ, which would broadcast unnoticed.
+    """
+    _check_shapes(mean, log_variance, x)
+    squares = (x - mean) ** 2 * jnp.exp(-log_variance)
+    return -0.5 * jnp.sum(squares + log_variance + LOG_2_PI, axis=-1)
+
+
+def standard_normal_kl(
+    mean: Float[Array, "*batch dim"], log_variance: Float[Array, "*batch dim"]
+) -> Float[Array, "*batch"]:
+    """KL(N(mean, diag exp(lv)) || N(0, I)) of independent Gaussians, in nats.
+
+    KL = 1/2 sum_i (exp(lv_i) + mean_i^2 - 1 - lv_i), at least 0, and 0 where
+    mean = lv = 0 only. It is infinite once a variance overflows, in float32 above
+    lv = 88.
+
+    Raises:
+      InputError: if the shapes differ, which would broadcast unnoticed.
+
+    References:
+      Kingma & Welling, "Auto-encoding variational Bayes", 2014, appendix B.
+    """
+    _check_shapes(mean, log_variance)
+    # expm1: near lv = 0, where exp(lv) - 1 - lv is about lv^2 / 2.
+    return 0.5 * jnp.sum(jnp.expm1(log_variance) - log_variance + mean**2, axis=-1)
+
+
+def _check_shapes(mean: Array, *others: Array) -> None:
+    for other in others:
+        if other.shape != mean.shape:
+            raise InputError(
+                f"arrays have shapes {mean.shape} and {other.shape}: expected one mean "
+                "and one log-variance for each number"
+            )
 
 
 def _solve(factor: jax.Array, x: jax.Array) -> jax.Array:

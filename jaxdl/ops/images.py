@@ -1,8 +1,11 @@
 """Between stored bytes and the numbers that networks work on."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
+
+from jaxdl.types import PRNGKey
 
 
 def unit_pixels(
@@ -16,6 +19,23 @@ def unit_pixels(
     if image.dtype != jnp.uint8:
         raise ValueError(f"images must be uint8 in 0..255, got {image.dtype}")
     return image.reshape(len(image), -1).astype(jnp.float32) / 255
+
+
+def sample_pixels(
+    key: PRNGKey, image: UInt8[Array, "batch height width channels"]
+) -> Float[Array, "batch pixels"]:
+    """Images as flat rows of 0 and 1, each pixel 1 with probability byte / 255.
+
+    A pixel is 1 where 255 r < 65,536 byte, r being 16 random bits: its probability is
+    right to 2^-16, and exact for bytes 0 and 255. Sixteen bits cost half of what the 32
+    of a uniform float do.
+
+    References:
+      Burda et al., "Importance weighted autoencoders", 2016, section 5.1.
+    """
+    rows = image.reshape(len(image), -1).astype(jnp.int32)
+    bits = jax.random.bits(key, rows.shape, jnp.uint16).astype(jnp.int32)
+    return (255 * bits < 65536 * rows).astype(jnp.float32)
 
 
 def mean_image(

@@ -55,7 +55,8 @@ def bernoulli_cross_entropy(
     """
     _check_shapes(logits, targets)
     if is_known(targets) and targets.size:
-        low, high = float(np.min(targets)), float(np.max(targets))
+        values = np.asarray(targets)
+        low, high = float(values.min()), float(values.max())
         if not (low >= 0 and high <= 1):
             raise InputError(
                 f"targets are from {low:.4g} to {high:.4g}: expected 0 to 1, as a "

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
+from jaxdl.ops.images import to_bytes
 from jaxdl.train.log import Series
 
 DPI = 125  # 8 inches are 1000 pixels
@@ -159,3 +162,59 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
         )
         axes.set_title(panel.title, fontsize=11, pad=8 + 11 * math.ceil(entries / 2))
     return figure
+
+
+def figure_of_test_errors(
+    records: Mapping[str, Any], published: Mapping[str, float]
+) -> Any:
+    """Test error of each case: seeds, mean and interval, and the published figure.
+
+    Args:
+      records: by case (`jaxdl.train.run.Record`), with a metric `test_error` (%).
+      published: errors by case, of those that have one.
+    """
+    figure = new_figure(8.0, 0.45 * len(records) + 1.2)
+    axes = figure.subplots()
+    for y, (name, record) in enumerate(records.items()):
+        metric = record.result["metrics"]["test_error"]
+        low, high = metric["ci95"] or (metric["mean"],) * 2
+        labels = ("ours, mean and 95 % interval", "each seed", "published")
+        labels = labels if y == 0 else (None,) * 3
+        axes.plot([low, high], [y, y], color="C0", lw=2)
+        axes.plot(metric["mean"], y, "o", color="C0", label=labels[0])
+        seeds = metric["per_seed"]
+        axes.plot(seeds, [y + 0.2] * len(seeds), "|", color="C0", label=labels[1])
+        if name in published:
+            axes.plot(published[name], y, "D", color="C3", ms=5, label=labels[2])
+    axes.set_yticks(range(len(records)), list(records))
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    ticks = (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
+    ticks = [t for t in ticks if low <= t <= high]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("test error (%, logarithmic)")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+    return figure
+
+
+def weight_images(
+    kernel: ArrayLike, image_shape: tuple[int, int, int], count: int
+) -> np.ndarray:
+    """The first units' weights as pictures [count height width channels] of bytes.
+
+    Gray is 0; white is the largest magnitude of the unit's own weights upwards, black
+    downwards. Pictures without a unit are gray.
+
+    Args:
+      kernel: [pixels units].
+      image_shape: of one picture.
+      count: of units to show.
+    """
+    weights = np.asarray(kernel).T[:count]
+    largest = np.abs(weights).max(axis=1, keepdims=True)
+    units = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
+    blank = np.full((count - len(units), units.shape[1]), 0.5)
+    return to_bytes(jnp.asarray(np.concatenate([units, blank])), image_shape)

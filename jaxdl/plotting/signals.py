@@ -7,7 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.ops.activations import ACTIVATIONS, Activation
-from jaxdl.plotting.parts import Panel, figure_of_curves, new_figure
+from jaxdl.plotting.parts import (
+    Panel,
+    figure_of_curves,
+    figure_of_test_errors,
+    new_figure,
+)
 
 
 def activation_gallery() -> Any:
@@ -70,7 +75,7 @@ def vanishing_gradient_figures(
         values = records["initialisation"].history.evaluations.values
         found |= _initial_figures({k: v[-1] for k, v in values.items()}, nets, depths)
     if trained:
-        found["test_error"] = _test_errors(trained, published)
+        found["test_error"] = figure_of_test_errors(trained, published)
         found["training"] = _training_curves(trained)
         found["signals_training"] = _signals_in_training(trained)
     return found
@@ -162,33 +167,6 @@ def _units(nets, layers, saturated, dead, title):
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
     figure.suptitle(title, fontsize=11)
-    return figure
-
-
-def _test_errors(trained, published):
-    figure = new_figure(8.0, 0.45 * len(trained) + 1.2)
-    axes = figure.subplots()
-    for y, (name, record) in enumerate(trained.items()):
-        metric = record.result["metrics"]["test_error"]
-        low, high = metric["ci95"] or (metric["mean"],) * 2
-        labels = ("ours, mean and 95 % interval", "each seed", "published")
-        labels = labels if y == 0 else (None,) * 3
-        axes.plot([low, high], [y, y], color="C0", lw=2)
-        axes.plot(metric["mean"], y, "o", color="C0", label=labels[0])
-        seeds = metric["per_seed"]
-        axes.plot(seeds, [y + 0.2] * len(seeds), "|", color="C0", label=labels[1])
-        if name in published:
-            axes.plot(published[name], y, "D", color="C3", ms=5, label=labels[2])
-    axes.set_yticks(range(len(trained)), list(trained))
-    axes.invert_yaxis()
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    ticks = [t for t in (1, 1.5, 2, 3, 5, 10, 20, 50, 100) if low <= t <= high]
-    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlabel("test error (%, logarithmic)")
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside upper center", ncols=3, fontsize=8)
     return figure
 
 

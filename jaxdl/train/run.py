@@ -221,7 +221,7 @@ def _load_states(
     return executor.split(restored.state)
 
 
-def _lost(folder: Path) -> str:
+def _lost(folder: Path | str) -> str:
     return (
         f"the final checkpoint of {folder} is missing or damaged: remove its "
         "result.json and give its command again, without --overwrite"

@@ -106,3 +106,60 @@ def test_refuses_what_is_no_covariance(cov, said):
             gaussians.gaussian_kl(mean, cov, mean, jnp.eye(2))
         with pytest.raises(InputError, match=said):
             gaussians.gaussian_log_density(mean[None], mean, cov)
+
+
+def rows(seed=0, shape=(2, 4, 3)):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-6), ("float64", 1e-13)])
+def test_independent_gaussians_equal_torch(dtype, limit, variant):
+    torch = pytest.importorskip("torch")
+    x, mean, log_variance = (rows(i) for i in range(3))
+    normal = torch.distributions.Normal
+    q = normal(torch.tensor(mean), torch.tensor(log_variance / 2).exp())
+    prior = normal(torch.zeros(3).double(), torch.ones(3).double())
+    kl = torch.distributions.kl_divergence(q, prior).sum(-1).numpy()
+    log_p = q.log_prob(torch.tensor(x)).sum(-1).numpy()
+    with jax.enable_x64(dtype == "float64"):
+        x, mean, log_variance = (jnp.asarray(a, dtype) for a in (x, mean, log_variance))
+        got_kl = variant(gaussians.standard_normal_kl)(mean, log_variance)
+        density = gaussians.diagonal_gaussian_log_density
+        got_log_p = variant(density)(x, mean, log_variance)
+    assert got_kl.shape == got_log_p.shape == (2, 4) and got_kl.dtype == dtype
+    np.testing.assert_allclose(got_kl, kl, rtol=10 * limit)
+    np.testing.assert_allclose(got_log_p, log_p, rtol=10 * limit, atol=limit)
+
+
+def test_independent_gaussians_equal_those_with_a_covariance():
+    mean, log_variance = rows(1)[0, 0], rows(2)[0, 0]
+    with jax.enable_x64(True):
+        mean, log_variance, x = (jnp.asarray(a) for a in (mean, log_variance, rows(3)))
+        cov, eye = jnp.diag(jnp.exp(log_variance)), jnp.eye(3)
+        kl = gaussians.gaussian_kl(mean, cov, jnp.zeros(3), eye)
+        got = gaussians.standard_normal_kl(mean, log_variance)
+        np.testing.assert_allclose(got, kl, rtol=1e-12)
+        each = [jnp.broadcast_to(a, x.shape) for a in (mean, log_variance)]
+        got = gaussians.diagonal_gaussian_log_density(x, *each)
+        expected = gaussians.gaussian_log_density(x, mean, cov)
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_standard_normal_kl_at_its_edges():
+    kl = gaussians.standard_normal_kl
+    log_variances = jnp.array([[0.0], [-1e4], [88.0], [1e-3]])
+    value, grads = jax.vmap(jax.value_and_grad(kl, argnums=(0, 1)))(
+        jnp.zeros((4, 1)), log_variances
+    )
+    assert value[0] == 0 and grads[0][0] == 0 and grads[1][0] == 0
+    np.testing.assert_allclose(value[1], 5e3 - 0.5)
+    np.testing.assert_allclose(value[3], 2.5e-7, rtol=1e-3)  # lv^2 / 4
+    assert np.isfinite(value).all() and np.isfinite(jnp.concatenate(grads)).all()
+
+
+def test_independent_gaussians_refuse_other_shapes():
+    mean, wide = jnp.zeros((2, 3)), jnp.zeros((2, 1))
+    with pytest.raises((InputError, TypeError)):
+        gaussians.standard_normal_kl(mean, wide)
+    with pytest.raises((InputError, TypeError)):
+        gaussians.diagonal_gaussian_log_density(mean, mean, wide)

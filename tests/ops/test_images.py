@@ -1,10 +1,11 @@
 """Bytes to numbers and back."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.ops.images import to_bytes, unit_pixels
+from jaxdl.ops.images import sample_pixels, to_bytes, unit_pixels
 
 
 def test_unit_pixels_equals_numpy(variant):
@@ -85,3 +86,23 @@ def test_refuses_by_itself():
 def test_refuses_another_shape():
     with pytest.raises((ValueError, TypeError)):
         to_bytes(jnp.zeros((1, 5)), (2, 3, 1))
+
+
+def test_sampled_pixels_have_their_intensity_as_probability():
+    levels = np.array([0, 1, 64, 128, 254, 255], np.uint8)
+    image = jnp.asarray(np.tile(levels, (40_000, 1)))
+    pixels = sample_pixels(jax.random.key(0), image.reshape(-1, 2, 3, 1))
+    assert pixels.shape == (40_000, 6) and pixels.dtype == jnp.float32
+    assert set(np.unique(pixels)) == {0, 1}
+    share, p = np.asarray(pixels).mean(axis=0), levels / 255
+    assert share[0] == 0 and share[-1] == 1
+    error = np.sqrt(p * (1 - p) / 40_000)
+    assert (np.abs(share - p) <= 4 * error).all()
+
+
+def test_sampled_pixels_count_their_bits_rightly():
+    """Over all 65,536 values of the bits: byte / 255 to 2^-16, exact at both ends."""
+    bits = np.arange(65536)
+    shares = np.array([np.mean(255 * bits < 65536 * byte) for byte in range(256)])
+    np.testing.assert_allclose(shares, np.arange(256) / 255, atol=2**-16)
+    assert shares[0] == 0 and shares[255] == 1

@@ -3,10 +3,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
-from scipy.special import log_softmax
+from scipy.special import entr, expit, log_expit, log_softmax, logit
 
 from jaxdl.errors import InputError
-from jaxdl.ops import half_squared_error, softmax_cross_entropy
+from jaxdl.ops import (
+    bernoulli_cross_entropy,
+    half_squared_error,
+    softmax_cross_entropy,
+    squared_error,
+)
 
 OUTPUTS = np.array([[0.75, -1.5, 2.0], [0.0, 0.25, -3.0]])
 TARGETS = np.array([[0.01, 0.99, 2.0], [1.0, -1.0, 0.5]])
@@ -102,3 +107,89 @@ def test_cross_entropy_refuses_other_shapes(shape):
         softmax_cross_entropy(jnp.zeros((2, 3)), labels)
     with pytest.raises(InputError, match=r"labels .* expected \(2,\), one for each"):
         unchecked(softmax_cross_entropy)(jnp.zeros((2, 3)), labels)
+
+
+# Squared error and the Bernoulli likelihood
+
+SHARES = np.array([[0.01, 0.99, 0.5], [1.0, 0.0, 0.25]])
+
+
+def test_squared_error_equals_pytorch(variant):
+    torch = pytest.importorskip("torch")
+    got = variant(squared_error)(*float32(OUTPUTS, TARGETS))
+    theirs = torch.nn.functional.mse_loss(
+        torch.tensor(OUTPUTS), torch.tensor(TARGETS), reduction="none"
+    )
+    np.testing.assert_allclose(got, theirs.sum(dim=-1), rtol=1e-6)
+
+
+def test_bernoulli_equals_pytorch_and_scipy(variant):
+    torch = pytest.importorskip("torch")
+    got = variant(bernoulli_cross_entropy)(*float32(OUTPUTS, SHARES))
+    theirs = torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor(OUTPUTS), torch.tensor(SHARES), reduction="none"
+    )
+    np.testing.assert_allclose(got, theirs.sum(dim=-1), rtol=1e-6)
+    log_p, log_q = log_expit(OUTPUTS), log_expit(-OUTPUTS)
+    expected = -(SHARES * log_p + (1 - SHARES) * log_q).sum(axis=-1)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_bernoulli_is_least_at_the_target():
+    at, targets = float32(logit(SHARES[0]), SHARES[0])
+    least = bernoulli_cross_entropy(at, targets)
+    entropy = (entr(SHARES[0]) + entr(1 - SHARES[0])).sum()
+    np.testing.assert_allclose(least, entropy, rtol=1e-6)
+    for shift in (-0.3, 0.3):
+        assert bernoulli_cross_entropy(at + shift, targets) > least
+
+
+def test_new_losses_have_gradients_to_order_two():
+    with jax.enable_x64(True):
+        for fn in (squared_error, bernoulli_cross_entropy):
+            f = jax.jit(lambda outputs, targets, fn=fn: fn(outputs, targets))
+            check_grads(f, (OUTPUTS, SHARES), order=2, modes=["rev"])
+
+
+def test_bernoulli_slope_is_probability_minus_target():
+    logits, targets = float32(OUTPUTS, SHARES)
+    slopes = jax.grad(lambda z, t: bernoulli_cross_entropy(z, t).sum())(logits, targets)
+    np.testing.assert_allclose(slopes, expit(OUTPUTS) - SHARES, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_bernoulli_is_finite_for_huge_logits(dtype):
+    logits = jnp.array([[1e4, -1e4, 0.0]] * 3, dtype)
+    targets = jnp.array([[0.0] * 3, [1.0] * 3, [0.5] * 3], dtype)
+    loss, pull = jax.vjp(lambda z: bernoulli_cross_entropy(z, targets), logits)
+    (slopes,) = pull(jnp.ones_like(loss))
+    for array in (loss, slopes):
+        assert array.dtype == dtype and bool(jnp.isfinite(array).all())
+    expected = [1e4 + np.log(2), 1e4 + np.log(2), 1e4 + np.log(2)]
+    np.testing.assert_allclose(
+        loss, expected, rtol=1e-6 if dtype == "float32" else 0.01
+    )
+    right = bernoulli_cross_entropy(logits[0, :2], jnp.array([1.0, 0.0], dtype))
+    assert float(right) == 0
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.001, 255.0, float("nan")])
+def test_bernoulli_refuses_targets_that_are_no_probabilities(value):
+    targets = jnp.zeros((2, 3)).at[1, 2].set(value)
+    with pytest.raises(InputError, match="expected 0 to 1, as a Bernoulli likelihood"):
+        bernoulli_cross_entropy(jnp.zeros((2, 3)), targets)
+    assert bernoulli_cross_entropy(jnp.zeros((0, 3)), jnp.zeros((0, 3))).shape == (0,)
+
+
+def test_bernoulli_takes_constants_under_jit():
+    (targets,) = float32(SHARES)
+    f = jax.jit(lambda logits: bernoulli_cross_entropy(logits, targets))
+    assert f(jnp.zeros((2, 3))).shape == (2,)
+
+
+@pytest.mark.parametrize("fn", [squared_error, bernoulli_cross_entropy])
+def test_new_losses_refuse_other_shapes(fn):
+    with pytest.raises((InputError, TypeError)):
+        fn(jnp.zeros((2, 3)), jnp.zeros((2, 1)))
+    with pytest.raises(InputError, match=r"\(2, 1\): expected \(2, 3\)"):
+        unchecked(fn)(jnp.zeros((2, 3)), jnp.zeros((2, 1)))

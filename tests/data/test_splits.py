@@ -1,0 +1,52 @@
+"""Other splits of the same images."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.data import Images, Split, load_images, mnist_basic, train_on_all
+from jaxdl.errors import InputError
+
+
+def numbered(start, stop):
+    """Images of one pixel-triple that tell their number."""
+    number = np.arange(start, stop)
+    image = np.stack([number >> 16, number >> 8 & 255, number & 255], axis=1)
+    image = image.astype(np.uint8).reshape(-1, 1, 3, 1)
+    return Split(jnp.asarray(image), jnp.asarray(number % 10, jnp.int32))
+
+
+def numbers(split):
+    high, middle, low = np.asarray(split.image).reshape(-1, 3).astype(int).T
+    return high << 16 | middle << 8 | low
+
+
+@pytest.fixture(scope="module")
+def images():
+    bounds = (0, 50_000, 60_000, 70_000)
+    splits = [numbered(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+    return Images(*splits, name="numbers", checksum="0" * 64)
+
+
+def test_basic_splits(images):
+    basic = mnist_basic(images)
+    assert basic.name == "numbers_basic" and len(basic.checksum) == 64
+    found = [numbers(s) for s in (basic.train, basic.validation, basic.test)]
+    np.testing.assert_array_equal(found[0], np.arange(10_000))
+    np.testing.assert_array_equal(found[1], np.arange(10_000, 12_000))
+    np.testing.assert_array_equal(found[2], np.arange(20_000, 70_000))
+    for split in (basic.train, basic.validation, basic.test):
+        np.testing.assert_array_equal(split.label, numbers(split) % 10)
+
+
+def test_train_on_all(images):
+    joined = train_on_all(images)
+    np.testing.assert_array_equal(numbers(joined.train), np.arange(60_000))
+    np.testing.assert_array_equal(numbers(joined.test), np.arange(60_000, 70_000))
+    assert joined.validation is images.validation
+    assert joined.checksum == images.checksum  # the same data, otherwise used
+
+
+def test_too_few_images_are_refused():
+    with pytest.raises(InputError, match="digits has 1497 .* expected 60,000"):
+        mnist_basic(load_images("digits"))
