@@ -47,7 +47,7 @@ DIGITS = dict(
 )
 MNIST = dict(
     steps=25_000,
-    logistic_steps=2_000,
+    logistic_steps=1_000,
     hidden_sizes=(1000, 500, 250),
     latent_size=30,
     code_sizes=(),
@@ -91,7 +91,7 @@ class Config(config.RunConfig):
     steps: int | None = None
     """Training steps of the nets (digits 3,000, else 25,000)."""
     logistic_steps: int | None = None
-    """Training steps of logistic PCA (digits 500, else 2,000)."""
+    """Training steps of logistic PCA (digits 500, else 1,000)."""
     batch_size: int = 128
     """Images in one minibatch."""
     hidden_sizes: tuple[int, ...] | None = None

@@ -118,9 +118,9 @@ def logistic_pca(
 
 
 def _fit_codes(kernel, bias, x, ridge: float, iterations: int):
-    num, solve = len(kernel), jax.scipy.linalg.cho_solve
+    num = len(kernel)
     eye = jnp.eye(num, dtype=kernel.dtype)
-    bound = jnp.linalg.cholesky(kernel @ kernel.T / 4 + ridge * eye)
+    bound = kernel @ kernel.T / 4 + ridge * eye
     pairs = (kernel[:, None] * kernel[None]).reshape(num * num, -1)
 
     def loss_and_means(codes):
@@ -135,9 +135,8 @@ def _fit_codes(kernel, bias, x, ridge: float, iterations: int):
         # One product for all images: [batch image] by [image pairs of code numbers].
         curvature = (means * (1 - means)) @ pairs.T
         curvature = curvature.reshape(-1, num, num) + (ridge * eye)[None]
-        lower = jnp.linalg.cholesky(curvature)  # in a loop LU takes ten times as long
-        newton = codes - solve((lower, True), slopes[..., None])[..., 0]
-        safe = codes - solve((bound, True), slopes.T).T
+        newton = codes - jax.vmap(_solve)(curvature, slopes)
+        safe = codes - jax.vmap(_solve, (None, 0))(bound, slopes)
         (loss, means), (safe_loss, safe_means) = map(loss_and_means, (newton, safe))
         better = (loss < safe_loss)[:, None]
         codes = jnp.where(better, newton, safe)
@@ -147,6 +146,16 @@ def _fit_codes(kernel, bias, x, ridge: float, iterations: int):
     start = codes, loss_and_means(codes)[1]
     (codes, _), _ = jax.lax.scan(step, start, length=iterations)
     return codes
+
+
+def _solve(matrix, vector):
+    """Of a positive definite matrix, by conjugate gradients.
+
+    LAPACK's solves, batched in a program that computes much else, can wait for each
+    other for ever on CPU (jaxlib 0.10.2); products cannot.
+    """
+    iterations = 2 * len(vector)  # exact arithmetic needs half of them at most
+    return jax.scipy.sparse.linalg.cg(matrix.__matmul__, vector, maxiter=iterations)[0]
 
 
 def _like(vector, x):

@@ -19,6 +19,7 @@ def half_squared_error(
     Raises:
       InputError: if the shapes differ, which would broadcast unnoticed.
     """
+    _check_shapes(outputs, targets)
     return squared_error(outputs, targets) / 2
 
 
