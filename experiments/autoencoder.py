@@ -145,7 +145,10 @@ class Config(config.RunConfig):
             contractive_weight=self.contractive_weight,
         )
         config.require_at_least(0, logistic_steps=self.logistic_steps)
-        for name in ("hidden_sizes", "code_sizes"):
+        config.require_at_least(1, likelihood_samples=self.likelihood_samples)
+        if self.variational_sizes == ():
+            raise InputError("variational_sizes is (): expected a code's size at least")
+        for name in ("hidden_sizes", "code_sizes", "variational_sizes"):
             config.require_at_least(1, **{name: min(getattr(self, name) or (1,))})
         for name in ("cases", "code_sizes"):
             given = getattr(self, name) or ()
@@ -175,6 +178,7 @@ class Built(NamedTuple):
     experiment: Experiment
     coder: evaluate.Coder
     steps: int
+    seeds: int | None = None  # 1 where nothing is drawn, so that all would be the same
 
 
 def make_pca(cfg: Config, sizes: Sizes) -> Built:
@@ -200,10 +204,13 @@ def make_pca(cfg: Config, sizes: Sizes) -> Built:
     plain = make_evaluate(cfg, coder, ops.squared_error)
 
     def evaluate_fn(state, data, key, final):
-        x = ops.unit_pixels(data.test.image)
-        mean, components, _ = state.params
-        by_size = evaluate.squared_error_by_size(mean, components, x)
-        return plain(state, data, key, final) | {"squared_error_by_size": by_size}
+        values = plain(state, data, key, final)
+        if final:
+            x = ops.unit_pixels(data.test.image)
+            mean, components, _ = state.params
+            by_size = evaluate.squared_error_by_size(mean, components, x)
+            values["squared_error_by_size"] = by_size
+        return values
 
     how = dict(model="PCA, centred", optimizer="exact, by SVD", trained="to the end")
     experiment = Experiment(
@@ -214,7 +221,7 @@ def make_pca(cfg: Config, sizes: Sizes) -> Built:
         batch=lambda data, key, step: None,
         protocols=protocols(cfg, sizes, "hinton-mnist-pca", how),
     )
-    return Built(experiment, coder, 0)
+    return Built(experiment, coder, steps=0, seeds=1)
 
 
 def make_logistic_pca(cfg: Config, sizes: Sizes) -> Built:
@@ -430,7 +437,9 @@ def train(cfg: Config) -> int:
     for name, (maker, changes) in all_cases(cfg).items():
         own = dataclasses.replace(cfg, cases=(maker,), **changes)
         built = build(maker, dataclasses.replace(own, out=None, overwrite=False), sizes)
-        own = dataclasses.replace(own, steps=built.steps)
+        own = dataclasses.replace(
+            own, steps=built.steps, seeds=built.seeds or cfg.seeds
+        )
         cases[name], coders[name] = Case(own, built.experiment), built.coder
 
     def figures(records):

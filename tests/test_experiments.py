@@ -27,6 +27,7 @@ SWEEPS = {
     "gan_modes",
     "gan_theory",
     "generative_vs_discriminative",
+    "greedy_pretraining",
     "rnn_memory",
     "vanishing_gradient",
 }  # each has a file of its own in tests/experiments

@@ -12,10 +12,12 @@ from jaxdl.plotting.modes import mode_figures as mode_figures
 from jaxdl.plotting.parts import Panel as Panel
 from jaxdl.plotting.parts import figure_of_curves as figure_of_curves
 from jaxdl.plotting.parts import figure_of_images as figure_of_images
+from jaxdl.plotting.parts import figure_of_test_errors as figure_of_test_errors
 from jaxdl.plotting.parts import image_grid as image_grid
 from jaxdl.plotting.parts import new_figure as new_figure
 from jaxdl.plotting.parts import save_images as save_images
 from jaxdl.plotting.parts import smoothed as smoothed
+from jaxdl.plotting.parts import weight_images as weight_images
 from jaxdl.plotting.perceptron import perceptron_figures as perceptron_figures
 from jaxdl.plotting.rbm import rbm_figures as rbm_figures
 from jaxdl.plotting.signals import activation_gallery as activation_gallery

@@ -10,7 +10,13 @@ import numpy as np
 
 from jaxdl.evaluate.reconstruction import Coder, by_thousands, neighbour_accuracy
 from jaxdl.ops.images import to_bytes, unit_pixels
-from jaxdl.plotting.parts import Panel, figure_of_curves, figure_of_images, new_figure
+from jaxdl.plotting.parts import (
+    Panel,
+    figure_of_curves,
+    figure_of_images,
+    new_figure,
+    weight_images,
+)
 from jaxdl.train.seeds import seed_keys
 
 SHOWN = 12  # images in a row
@@ -209,17 +215,13 @@ def _noise(record, coder, corrupt):
 
 
 def _filters(records, count: int = 16):
-    """Weights of the first units of nets of one layer: black below 0, white above."""
+    """Weights of the first units of nets of one layer, two rows a case."""
     rows, labels = [], []
     for name, record in records.items():
         shape = record.data.image_shape
-        kernel = np.asarray(_params(record)["encoder"][0]["kernel"]).T
-        kernel = kernel[: 2 * count] / np.abs(kernel[: 2 * count]).max(1, keepdims=True)
-        blank = np.zeros(((-len(kernel)) % count, kernel.shape[1]), kernel.dtype)
-        kernel = np.concatenate([kernel, blank])
-        images = to_bytes(jnp.asarray(kernel + 1) / 2, shape)
-        halves = images.reshape(-1, count, *shape)
-        rows += list(halves)
-        labels += [name] + [""] * (len(halves) - 1)
-    title = "Weights of the first units, each scaled to its own largest"
+        kernel = _params(record)["encoder"][0]["kernel"]
+        images = weight_images(kernel, shape, 2 * count)
+        rows += list(images.reshape(2, count, *shape))
+        labels += [name, ""]
+    title = "Weights of the first units: gray is 0, each its own scale"
     return figure_of_images(rows, title=title, row_labels=labels)

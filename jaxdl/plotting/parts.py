@@ -206,7 +206,7 @@ def weight_images(
     """The first units' weights as pictures [count height width channels] of bytes.
 
     Gray is 0; white is the largest magnitude of the unit's own weights upwards, black
-    downwards. Pictures without a unit are gray.
+    downwards. Pictures without a unit are white.
 
     Args:
       kernel: [pixels units].
@@ -216,5 +216,5 @@ def weight_images(
     weights = np.asarray(kernel).T[:count]
     largest = np.abs(weights).max(axis=1, keepdims=True)
     units = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
-    blank = np.full((count - len(units), units.shape[1]), 0.5)
+    blank = np.ones((count - len(units), units.shape[1]))
     return to_bytes(jnp.asarray(np.concatenate([units, blank])), image_shape)

@@ -1,17 +1,23 @@
 """Figures of a Boltzmann machine on images."""
 
 import itertools
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float
 
 from jaxdl.evaluate.boltzmann import reconstruct
 from jaxdl.models import rbm
 from jaxdl.ops.images import to_bytes, unit_pixels
-from jaxdl.plotting.parts import Panel, figure_of_curves, figure_of_images
+from jaxdl.plotting.parts import (
+    Panel,
+    figure_of_curves,
+    figure_of_images,
+    weight_images,
+)
 from jaxdl.train.log import History
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params, PRNGKey
@@ -28,6 +34,8 @@ def rbm_figures(record: Any) -> dict[str, Any]:
     """
     params, image = record.states[0].params, record.data.test.image[: 2 * _COLUMNS]
     shape, seed = image.shape[1:], f"seed {record.config.seed}"
+    kernel = params["kernel"]
+    shown = min(100, 10 * math.ceil(kernel.shape[1] / 10))
     rebuilt = reconstruct(params, unit_pixels(image))
     pairs = np.stack([np.asarray(image), to_bytes(rebuilt, shape)])
     pairs = pairs.reshape(2, 2, _COLUMNS, *shape).swapaxes(0, 1)
@@ -44,7 +52,7 @@ def rbm_figures(record: Any) -> dict[str, Any]:
     later = [f"{num:,}" for num in _SHOWN_STEPS[1:]]
     return {
         "filters": figure_of_images(
-            filters(params["kernel"], shape),
+            weight_images(kernel, shape, shown).reshape(-1, 10, *shape),
             title=f"Weights of hidden units: gray is 0, each its own scale ({seed})",
         ),
         "fantasies": figure_of_images(
@@ -79,23 +87,6 @@ def _move(key, params, carry, begin, end):
         return rbm.gibbs_step(jax.random.fold_in(key, i), params, carry[0])
 
     return jax.lax.fori_loop(begin, end, step, carry)
-
-
-def filters(
-    kernel: Float[Array, "visible hidden"], image_shape: tuple[int, int, int]
-) -> UInt8[np.ndarray, "rows columns height width channels"]:
-    """The first hundred hidden units' weights as pictures, ten a row.
-
-    Gray (128) is 0, white the largest magnitude of the unit's own weights upwards,
-    black downwards; what is left of the last row is white.
-    """
-    weights = kernel.T[:100]
-    largest = jnp.max(jnp.abs(weights), axis=1, keepdims=True)
-    units = 0.5 + 0.5 * weights / jnp.where(largest > 0, largest, 1)
-    columns = min(10, len(units))
-    blank = jnp.ones((-len(units) % columns, units.shape[1]))
-    pictures = to_bytes(jnp.concatenate([units, blank]), image_shape)
-    return pictures.reshape(-1, columns, *image_shape)
 
 
 def _panels(history: History) -> list[Panel]:

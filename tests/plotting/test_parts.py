@@ -13,6 +13,7 @@ from jaxdl.plotting import (
     image_grid,
     save_images,
     smoothed,
+    weight_images,
 )
 
 # Grids
@@ -218,3 +219,17 @@ def test_importing_draws_in_no_matplotlib():
     code = f"import sys, {plotting.__name__}; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+# Weights as pictures
+
+
+def test_weight_images_have_zero_gray_and_leave_no_unit_out():
+    kernel = np.zeros((6, 3), np.float32)
+    kernel[2, 0], kernel[3, 0], kernel[:, 1] = 4, -2, -1e-9
+    pictures = weight_images(kernel, (2, 3, 1), 5)
+    assert pictures.shape == (5, 2, 3, 1) and pictures.dtype == np.uint8
+    assert pictures[0].ravel().tolist() == [128, 128, 255, 64, 128, 128]
+    assert (pictures[1] == 0).all()  # its own scale
+    assert (pictures[2] == 128).all() and (pictures[3:] == 255).all()
+    np.testing.assert_array_equal(weight_images(kernel, (2, 3, 1), 1), pictures[:1])

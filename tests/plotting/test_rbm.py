@@ -10,7 +10,7 @@ from drawing import drawn, images, series
 
 from jaxdl.models import rbm
 from jaxdl.plotting import rbm_figures
-from jaxdl.plotting.rbm import fantasies, filters
+from jaxdl.plotting.rbm import fantasies
 from jaxdl.train.log import History, Series
 
 NUM_PIXELS = 20
@@ -90,13 +90,3 @@ def test_fantasies_are_probabilities_of_the_chain():
         if i == 0:
             np.testing.assert_allclose(rows[1], probabilities, rtol=1e-5)
     np.testing.assert_allclose(rows[2], probabilities, rtol=1e-5)
-
-
-def test_filters_have_zero_gray_and_leave_no_unit_out():
-    kernel = np.zeros((6, 12), np.float32)
-    kernel[2, 0], kernel[3, 0] = 4, -2
-    pictures = filters(jnp.asarray(kernel), (2, 3, 1))
-    assert pictures.shape == (2, 10, 2, 3, 1)
-    first = pictures[0, 0].ravel().tolist()
-    assert first == [128, 128, 255, 64, 128, 128]
-    assert (pictures[1, :2] == 128).all() and (pictures[1, 2:] == 255).all()
