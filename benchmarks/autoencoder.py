@@ -16,14 +16,17 @@ and compute no metrics.
 
 Peak memory is that of a process of its own which trains one side. Both sides' processes
 have imported both libraries, and hold what each is given: 60,000 images, as bytes
-(45 MiB) or as floats (179 MiB). `start_mib` is what the process holds after its
-imports.
+(45 MiB) or as floats (179 MiB); the peak is that of the steps, compilation included,
+without setting up. `start_mib` is what the process holds after its imports.
 """
 
+import contextlib
 import dataclasses
+import gc
 import multiprocessing
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -169,7 +172,7 @@ def torch_machine(params: Params) -> dict[str, torch.Tensor]:
 def torch_images(data: Data) -> torch.Tensor:
     """The images as rows of floats."""
     image = np.array(data.train.image)
-    return torch.from_numpy(image).reshape(len(image), -1).float() / 255
+    return torch.from_numpy(image).reshape(len(image), -1).float().div_(255)
 
 
 def autoencoder_loop(params: Params, data: Data, *, fused: bool | None = None):
@@ -250,7 +253,10 @@ def probe_memory(name: str, ours: bool, queue: Any) -> None:
     else:
         params = initial_params(experiment)
         side = torch_loop(params, data)
-        del data
+    del data
+    gc.collect()
+    with contextlib.suppress(OSError):  # what setting up took is not training's peak
+        Path("/proc/self/clear_refs").write_text("5")
     jax.block_until_ready(side(MEMORY_STEPS))
     queue.put((before, provenance.peak_memory_bytes()))
 

@@ -140,9 +140,12 @@ def train(cfg: Config) -> int:
             "log Z"
         )
     data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
-    names = ("method", "cd_steps", "hidden_size", "steps", "batch_size")
+    names = ("method", "cd_steps", "hidden_size", "steps", "batch_size", "binarise")
     fields = {name: getattr(cfg, name) for name in names}
-    protocols = rbm_protocols(data, fields, smaller <= MAX_UNITS)
+    fields["learning_rate"] = f"{cfg.learning_rate:g}, falling linearly to 0"
+    fields["weight_decay"] = cfg.weight_decay
+    ais = cfg.ais_chains, cfg.ais_steps
+    protocols = rbm_protocols(data, fields, smaller <= MAX_UNITS, *ais)
     experiment = make_experiment(cfg)._replace(protocols=protocols)
     return run("rbm", experiment, data, cfg).exit_code
 

@@ -1,5 +1,6 @@
 """Measures of a finished model."""
 
+from jaxdl.evaluate.binarised import held_out_pixels as held_out_pixels
 from jaxdl.evaluate.cells import Cell as Cell
 from jaxdl.evaluate.cells import choose_cells as choose_cells
 from jaxdl.evaluate.cells import memories as memories
@@ -66,7 +67,6 @@ from jaxdl.evaluate.truth_tables import solves as solves
 from jaxdl.evaluate.variational import Bound as Bound
 from jaxdl.evaluate.variational import active_units as active_units
 from jaxdl.evaluate.variational import evidence_lower_bound as evidence_lower_bound
-from jaxdl.evaluate.variational import held_out_pixels as held_out_pixels
 from jaxdl.evaluate.variational import (
     importance_weighted_log_likelihood as importance_weighted_log_likelihood,
 )

@@ -9,7 +9,12 @@ from jaxdl.data.load import Images, Split
 
 
 def svm_errors(
-    data: Images, *, penalty: float, gamma: float, megabytes: int = 1000
+    data: Images,
+    *,
+    penalty: float,
+    gamma: float,
+    watched: str = "validation",
+    megabytes: int = 1000,
 ) -> dict[str, float]:
     """Errors of a support vector machine with a Gaussian kernel, in percent.
 
@@ -19,10 +24,12 @@ def svm_errors(
       data: trained on its training split.
       penalty: C, of margins that are violated.
       gamma: of the kernel.
+      watched: the validation split's name in the metrics, for where it is one that is
+        trained on.
       megabytes: of kernel values kept at hand in training.
 
     Returns:
-      `validation_error`, `test_error` and `support_vectors`, how many there are.
+      `<watched>_error`, `test_error` and `support_vectors`, how many there are.
 
     References:
       Cortes & Vapnik, "Support-vector networks", 1995.
@@ -31,17 +38,22 @@ def svm_errors(
 
     model = SVC(C=penalty, gamma=gamma, cache_size=megabytes)
     model.fit(_pixels(data.train), np.asarray(data.train.label))
-    return _errors(model, data) | {"support_vectors": float(len(model.support_))}
+    return _errors(model, data, watched) | {
+        "support_vectors": float(len(model.support_))
+    }
 
 
-def forest_errors(data: Images, *, trees: int, seed: int) -> dict[str, float]:
-    """Errors of a random forest, in percent: `validation_error` and `test_error`.
+def forest_errors(
+    data: Images, *, trees: int, seed: int, watched: str = "validation"
+) -> dict[str, float]:
+    """Errors of a random forest, in percent: `<watched>_error` and `test_error`.
 
     Args:
       data: trained on its training split.
       trees: how many; each sees a bootstrap sample, and the square root of the number
         of pixels at each split.
       seed: of its draws.
+      watched: as for `svm_errors`.
 
     References:
       Breiman, "Random forests", 2001.
@@ -50,12 +62,12 @@ def forest_errors(data: Images, *, trees: int, seed: int) -> dict[str, float]:
 
     model = RandomForestClassifier(trees, random_state=seed, n_jobs=-1)
     model.fit(_pixels(data.train), np.asarray(data.train.label))
-    return _errors(model, data)
+    return _errors(model, data, watched)
 
 
-def _errors(model: Any, data: Images) -> dict[str, float]:
+def _errors(model: Any, data: Images, watched: str) -> dict[str, float]:
     return {
-        "validation_error": _percent(model, data.validation),
+        f"{watched}_error": _percent(model, data.validation),
         "test_error": _percent(model, data.test),
     }
 

@@ -18,16 +18,19 @@ def error_percent(
     return 100 * jnp.mean(jnp.argmax(logits, axis=-1) != labels)
 
 
-def make_classification_evaluate(apply_fn: Callable) -> Callable:
+def make_classification_evaluate(
+    apply_fn: Callable, *, watched: str = "validation"
+) -> Callable:
     """`evaluate(state, data, key, final)` of a classifier on images.
 
-    On the validation split `validation_loss` (mean cross-entropy, nats) and
-    `validation_error` (percent); when `final`, `test_error` (percent) on the test
-    split.
+    On the validation split `<watched>_loss` (mean cross-entropy, nats) and
+    `<watched>_error` (percent); when `final`, `test_error` (percent) on the test split.
 
     Args:
       apply_fn: `apply_fn(params, x)` maps flat images [batch pixels] in [0, 1] to
         logits [batch classes]; the parameters are `state.params`.
+      watched: the validation split's name in the metrics, for where it is one that is
+        trained on.
     """
 
     @jax.jit
@@ -42,8 +45,8 @@ def make_classification_evaluate(apply_fn: Callable) -> Callable:
         labels = data.validation.label
         logits = logits_of(state.params, data.validation.image)
         values = {
-            "validation_loss": jnp.mean(softmax_cross_entropy(logits, labels)),
-            "validation_error": error_percent(logits, labels),
+            f"{watched}_loss": jnp.mean(softmax_cross_entropy(logits, labels)),
+            f"{watched}_error": error_percent(logits, labels),
         }
         if final:
             logits = logits_of(state.params, data.test.image)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.models import rbm
+from jaxdl.ops import boltzmann
 from jaxdl.ops.activations import softplus
 from jaxdl.types import Params, PRNGKey
 
@@ -107,12 +107,12 @@ def annealed_importance_sampling(
     def step(carry, inputs):
         visible, log_weights = carry
         step_key, before, beta = inputs
-        logits = rbm.hidden_logits(params, visible)
+        logits = boltzmann.hidden_logits(params, visible)
         growth = (beta - before) * (visible @ (bias - base))
         growth += jnp.sum(softplus(beta * logits) - softplus(before * logits), axis=-1)
         hidden_key, visible_key = jax.random.split(step_key)
         hidden = _draw(hidden_key, beta * logits)
-        logits = beta * rbm.visible_logits(params, hidden)
+        logits = beta * boltzmann.visible_logits(params, hidden)
         logits += jnp.broadcast_to((1 - beta) * base, logits.shape)
         return (_draw(visible_key, logits), log_weights + growth), None
 

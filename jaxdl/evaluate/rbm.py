@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.models import rbm
+from jaxdl.ops import boltzmann
+from jaxdl.ops.numerics import is_known
 from jaxdl.types import Params
 
 MAX_UNITS = 20
@@ -20,7 +21,12 @@ _BLOCK_UNITS = 12  # 4,096 states at a time
 
 
 def all_states(num_units: int) -> Float[Array, "states units"]:
-    """Every state of some binary units; the first unit is the most significant bit."""
+    """Every state of some binary units; the first unit is the most significant bit.
+
+    Raises:
+      InputError: for more than 20 units.
+    """
+    _require_few(num_units, "units")
     return _states(jnp.arange(2**num_units), num_units)
 
 
@@ -42,7 +48,7 @@ def exact_log_likelihood(
     Raises:
       InputError: as `exact_log_partition`, and if the rows do not fit the machine.
     """
-    return -rbm.free_energy(params, visible) - exact_log_partition(params)
+    return -boltzmann.free_energy(params, visible) - exact_log_partition(params)
 
 
 def exact_gradient(params: Params, visible: Float[Array, "batch visible"]) -> Params:
@@ -58,7 +64,7 @@ def exact_gradient(params: Params, visible: Float[Array, "batch visible"]) -> Pa
       InputError: as `exact_log_likelihood`.
     """
     model = model_statistics(params)
-    hidden = jax.nn.sigmoid(rbm.hidden_logits(params, visible))
+    hidden = jax.nn.sigmoid(boltzmann.hidden_logits(params, visible))
     data = dict(
         kernel=visible.T @ hidden / len(visible),
         visible_bias=jnp.mean(visible, axis=0),
@@ -78,7 +84,7 @@ def model_statistics(params: Params) -> Params:
     log_z = _log_partition(params)
 
     def add(sums, hidden):
-        logits = rbm.visible_logits(params, hidden)
+        logits = boltzmann.visible_logits(params, hidden)
         share = jnp.exp(_log_weights(params, hidden) - log_z)
         visible = jax.nn.sigmoid(logits)
         block = dict(
@@ -99,8 +105,8 @@ def expected_cd_gradient(
     """What CD-k is on average: its expectation over all chains of k Gibbs steps.
 
     The gradient of mean F(v_data) - mean E[F(v_k)] with the law of v_k held constant.
-    It comes from the matrix p(v' | v) of one step among all visible states, so both
-    layers have to be small (16 units together, say).
+    It comes from the matrix p(v' | v) of one step among all visible states, so that
+    layer has to be small.
 
     Args:
       params: of the machine.
@@ -108,15 +114,23 @@ def expected_cd_gradient(
       num_steps: k, at least 1.
 
     Raises:
-      InputError: if k is below 1, or the layers have more than 20 units together.
+      InputError: if k is below 1, there are more than 10 visible units or more than 20
+        in both layers together, or a value is not 0 or 1.
     """
     if num_steps < 1:
         raise InputError(f"num_steps is {num_steps}: expected 1 or more Gibbs steps")
     num_visible, num_hidden = params["kernel"].shape
+    _require_few(num_visible, "visible units", 10)
     _require_few(num_visible + num_hidden, "units in both layers together")
+    if is_known(visible) and not bool(jnp.all((visible == 0) | (visible == 1))):
+        raise InputError("visible rows hold other values than 0 and 1: binarise them")
     every, hidden = all_states(num_visible), all_states(num_hidden)
-    hidden_given_visible = _bernoulli_table(rbm.hidden_logits(params, every), hidden)
-    visible_given_hidden = _bernoulli_table(rbm.visible_logits(params, hidden), every)
+    hidden_given_visible = _bernoulli_table(
+        boltzmann.hidden_logits(params, every), hidden
+    )
+    visible_given_hidden = _bernoulli_table(
+        boltzmann.visible_logits(params, hidden), every
+    )
     transition = hidden_given_visible @ visible_given_hidden
     powers = 2 ** jnp.arange(num_visible)[::-1]
     start = (visible @ powers.astype(visible.dtype)).astype(int)
@@ -124,8 +138,8 @@ def expected_cd_gradient(
     law = law @ jnp.linalg.matrix_power(transition, num_steps)
 
     def objective(params):
-        data = jnp.mean(rbm.free_energy(params, visible))
-        return data - law @ rbm.free_energy(params, every)
+        data = jnp.mean(boltzmann.free_energy(params, visible))
+        return data - law @ boltzmann.free_energy(params, every)
 
     return jax.grad(objective)(params)
 
@@ -149,7 +163,7 @@ def _log_partition(params: Params) -> Array:
 
 def _log_weights(params: Params, hidden: Array) -> Array:
     """log sum_v exp(-E(v, h)): the free energy with the layers' roles exchanged."""
-    return -rbm.free_energy(_swap(params), hidden)
+    return -boltzmann.free_energy(_swap(params), hidden)
 
 
 def _over_hidden_states(params: Params, add: Callable, start: Any) -> Any:
@@ -191,9 +205,9 @@ def _swap(params: Params) -> Params:
     )
 
 
-def _require_few(num_units: int, what: str) -> None:
-    if num_units > MAX_UNITS:
+def _require_few(num_units: int, what: str, most: int = MAX_UNITS) -> None:
+    if num_units > most:
         raise InputError(
-            f"there are {num_units} {what}: expected at most {MAX_UNITS} to enumerate "
+            f"there are {num_units} {what}: expected at most {most} to enumerate "
             "their states; estimate log Z by annealed importance sampling instead"
         )

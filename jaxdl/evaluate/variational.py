@@ -7,19 +7,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
+from jaxdl.evaluate.binarised import PIXELS_SEED, held_out_pixels
 from jaxdl.evaluate.statistics import standard_error
 from jaxdl.ops.activations import softplus
 from jaxdl.ops.gaussians import diagonal_gaussian_log_density, standard_normal_kl
-from jaxdl.ops.images import sample_pixels
 from jaxdl.types import Params, PRNGKey
 
 BOUND_SAMPLES = 100
 """Codes an image for the final bound; between blocks it is one."""
 ACTIVE_VARIANCE = 0.01
-_PIXELS_SEED = 0  # of the held-out images' pixels, the same for every run
 _GROUP, _IMAGES = 20, 50  # 1,000 codes at a time: what they need stays in the caches
 
 
@@ -162,8 +161,12 @@ def make_variational_evaluate(
     )
 
     def evaluate(state, data, key: PRNGKey, final: bool) -> dict[str, Any]:
+        watched_key, bound_key, likelihood_key = jax.random.split(key, 3)
         bound, means = bound_of(
-            key, state.params, held_out_pixels(data.validation.image, 0), num_samples=1
+            watched_key,
+            state.params,
+            held_out_pixels(data.validation.image, "validation"),
+            num_samples=1,
         )
         values = {
             f"{watched}_bound": jnp.mean(bound.bound),
@@ -171,9 +174,9 @@ def make_variational_evaluate(
             "active_units": active_units(means),
         }
         if final:
-            x = held_out_pixels(data.test.image, 1)
-            bound, _ = bound_of(key, state.params, x, num_samples=BOUND_SAMPLES)
-            each = np.asarray(likelihood_of(key, state.params, x))
+            x = held_out_pixels(data.test.image, "test")
+            bound, _ = bound_of(bound_key, state.params, x, num_samples=BOUND_SAMPLES)
+            each = np.asarray(likelihood_of(likelihood_key, state.params, x))
             values["test_bound"] = jnp.mean(bound.bound)
             values["test_kl"] = jnp.mean(bound.kl)
             values["test_log_likelihood"] = each.mean()
@@ -186,19 +189,6 @@ def make_variational_evaluate(
 def _bound_of(model, key, params, x, *, num_samples):
     bound = evidence_lower_bound(key, model, params, x, num_samples)
     return bound, model.encode(params, x)[0]
-
-
-def held_out_pixels(
-    image: UInt8[Array, "images height width channels"], split: int
-) -> Float[Array, "images pixels"]:
-    """The pixels, 0 or 1, on which every run is measured.
-
-    Args:
-      image: their bytes.
-      split: 0 for validation, 1 for test.
-    """
-    key = jax.random.fold_in(jax.random.key(_PIXELS_SEED), split)
-    return sample_pixels(key, image)
 
 
 def variational_protocols(
@@ -217,7 +207,7 @@ def variational_protocols(
         "train_images": train_images,
         "test_images": test_images,
         "pixels": "binarised with their intensity as probability, test images once "
-        f"(jax.random seed {_PIXELS_SEED})",
+        f"(jax.random seed {PIXELS_SEED})",
         "unit": "nats an image",
         "step_chosen_on": "none, the last one",
     } | dict(how)
@@ -229,5 +219,4 @@ def variational_protocols(
             "estimate": "importance-weighted, from below",
         },
         "test_kl": shared,
-        "active_units": shared | {"threshold": ACTIVE_VARIANCE},
     }

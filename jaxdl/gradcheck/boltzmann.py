@@ -122,16 +122,16 @@ def _free_energy_difference(key):
 def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
     objective = "objectives.contrastive_divergence"
     rows = [
-        ("free_energy", "models.rbm.free_energy", _free_energy),
-        ("joint_energy", "models.rbm.joint_energy", _joint_energy),
+        ("free_energy", "ops.boltzmann.free_energy", _free_energy),
+        ("joint_energy", "ops.boltzmann.joint_energy", _joint_energy),
         (
             "hidden_logits",
-            "models.rbm.hidden_logits",
+            "ops.boltzmann.hidden_logits",
             _logits(rbm.hidden_logits, "hidden_bias", 3),
         ),
         (
             "visible_logits",
-            "models.rbm.visible_logits",
+            "ops.boltzmann.visible_logits",
             _logits(rbm.visible_logits, "visible_bias", 2),
         ),
         (

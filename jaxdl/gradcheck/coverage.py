@@ -27,6 +27,7 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "ops.images.sample_pixels": "images are bytes",
     "ops.divergences.tolerance": "it looks up a number",
     "ops.divergences.check_log_probabilities": "it refuses numbers",
+    "ops.boltzmann.check_size": "it refuses arrays",
     "ops.gaussians.check_covariance": "it refuses matrices",
     "ops.numerics.is_known": "it looks at types",
     "ops.quadrature.make_grid": "it makes points",

@@ -10,7 +10,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.ops.activations import softplus
+from jaxdl.ops.boltzmann import check_size
+from jaxdl.ops.boltzmann import free_energy as free_energy
+from jaxdl.ops.boltzmann import hidden_logits as hidden_logits
+from jaxdl.ops.boltzmann import joint_energy as joint_energy
+from jaxdl.ops.boltzmann import visible_logits as visible_logits
 from jaxdl.types import Params, PRNGKey
 
 INITIAL_DEVIATION = 0.01
@@ -45,66 +49,10 @@ def init_rbm(
     kernel = INITIAL_DEVIATION * jax.random.normal(key, (num_visible, num_hidden))
     visible_bias = jnp.zeros(num_visible)
     if visible_mean is not None:
-        _check_size(visible_mean, num_visible, "visible")
+        check_size(visible_mean, num_visible, "visible")
         visible_bias = jax.scipy.special.logit(jnp.clip(visible_mean, 0.01, 0.99))
     hidden_bias = jnp.zeros(num_hidden)
     return dict(kernel=kernel, visible_bias=visible_bias, hidden_bias=hidden_bias)
-
-
-def hidden_logits(
-    params: Params, visible: Float[Array, "*batch visible"]
-) -> Float[Array, "*batch hidden"]:
-    """Log-odds of the hidden units given the visible ones: c + v W.
-
-    Values between 0 and 1 may stand for binary ones, as activations of a lower layer.
-
-    Raises:
-      InputError: if there is not one value for each visible unit.
-    """
-    _check_size(visible, params["kernel"].shape[0], "visible")
-    return _biased(params["hidden_bias"], visible @ params["kernel"])
-
-
-def visible_logits(
-    params: Params, hidden: Float[Array, "*batch hidden"]
-) -> Float[Array, "*batch visible"]:
-    """Log-odds of the visible units given the hidden ones: b + W h.
-
-    Raises:
-      InputError: if there is not one value for each hidden unit.
-    """
-    _check_size(hidden, params["kernel"].shape[1], "hidden")
-    return _biased(params["visible_bias"], hidden @ params["kernel"].T)
-
-
-def joint_energy(
-    params: Params,
-    visible: Float[Array, "*batch visible"],
-    hidden: Float[Array, "*batch hidden"],
-) -> Float[Array, "*batch"]:
-    """Energy of both layers: E(v, h) = -b.v - c.h - v.W h, in nats.
-
-    Raises:
-      InputError: if a layer has not one value for each unit.
-    """
-    _check_size(hidden, params["kernel"].shape[1], "hidden")
-    logits = hidden_logits(params, visible)
-    return -visible @ params["visible_bias"] - jnp.sum(logits * hidden, axis=-1)
-
-
-def free_energy(
-    params: Params, visible: Float[Array, "*batch visible"]
-) -> Float[Array, "*batch"]:
-    """Free energy of visible values: F(v) = -log sum_h exp(-E(v, h)), in nats.
-
-    F(v) = -b.v - sum_j log(1 + exp(c_j + (v W)_j)), so p(v) = exp(-F(v)) / Z. Its
-    derivatives hold the hidden units' probabilities: dF/dW_ij = -v_i p(h_j = 1 | v).
-
-    Raises:
-      InputError: if there is not one value for each visible unit.
-    """
-    logits = hidden_logits(params, visible)
-    return -visible @ params["visible_bias"] - jnp.sum(softplus(logits), axis=-1)
 
 
 def start_chains(
@@ -172,15 +120,3 @@ def gibbs_chain(
 
 def _draw(key: PRNGKey, probabilities: Array) -> Array:
     return jax.random.bernoulli(key, probabilities).astype(probabilities.dtype)
-
-
-def _biased(bias: Array, product: Array) -> Array:
-    return product + bias.reshape((1,) * (product.ndim - 1) + bias.shape)
-
-
-def _check_size(values: Array, size: int, layer: str) -> None:
-    if values.shape[-1:] != (size,):
-        raise InputError(
-            f"the {layer} values have shape {values.shape}: expected {size} in the "
-            f"last axis, one for each {layer} unit"
-        )

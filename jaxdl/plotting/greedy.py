@@ -44,6 +44,9 @@ def greedy_figures(
 
 def _training(nets):
     histories = {name: phases["whole"].history for name, phases in nets.items()}
+    found = next(iter(histories.values())).evaluations.values
+    watched = "watched" if "watched_error" in found else "validation"
+    what = {"watched": "images watched, trained on"}.get(watched, "validation images")
     return figure_of_curves(
         [
             Panel(
@@ -53,10 +56,10 @@ def _training(nets):
                 yscale="log",
             ),
             Panel(
-                "Error on validation images",
+                f"Error on {what}",
                 "error (%)",
                 {
-                    name: (h.evaluations, "validation_error")
+                    name: (h.evaluations, f"{watched}_error")
                     for name, h in histories.items()
                 },
                 yscale="log",
@@ -105,8 +108,6 @@ def _filters(nets, image_shape):
     rows, labels = [], []
     for name, phases in nets.items():
         for phase, when in (("start", "before"), ("whole", "after")):
-            if phases[phase].states is None:
-                continue
             kernel = phases[phase].states[0].params[0]["kernel"]
             images = weight_images(kernel, image_shape, SHOWN)
             rows.append(images)
@@ -128,7 +129,7 @@ def _pretraining(nets):
         panels.append(
             Panel(
                 name,
-                measure.removeprefix("validation_").replace("_", " "),
+                measure.partition("_")[2].replace("_", " "),
                 {layer: (h.evaluations, measure) for layer, h in histories.items()},
                 yscale="log",
             )

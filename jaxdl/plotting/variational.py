@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.evaluate.variational import held_out_pixels
+from jaxdl.evaluate.binarised import held_out_pixels
 from jaxdl.ops.images import to_bytes
 from jaxdl.plotting.parts import Panel, figure_of_curves, figure_of_images
 from jaxdl.train.log import History, Series
@@ -72,7 +72,7 @@ def _reconstructions(image, model, params, decoded, key) -> list[np.ndarray]:
     """Rows of images: given, of 0 and 1, from the mean code, from three drawn ones."""
     image = image[:COLUMNS]
     columns = len(image)
-    x = held_out_pixels(image, 0)
+    x = held_out_pixels(image, "validation")
     mean, log_variance = model.encode(params, x)
     noise = jax.random.normal(jax.random.fold_in(key, 1), (3, *mean.shape))
     drawn = mean[None] + jnp.exp(log_variance / 2)[None] * noise

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import optax
 
 from jaxdl.train.state import TrainState
@@ -36,7 +37,8 @@ def make_greedy_init(
 
     def init(key: PRNGKey, data, previous) -> GreedyState:
         below = trained_layers(previous, layer_of)
-        params = init_fn(key, data)
+        key, params_key = jax.random.split(key)
+        params = init_fn(params_key, data)
         return GreedyState(below, TrainState(key, params, optimizer.init(params)))
 
     return init

@@ -144,13 +144,14 @@ class Loop:
             interrupt = closing.enter_context(_Interrupt())
             states, step = self._advance(states, step, interrupt)
             self.checkpoints.wait()
+            exit_code = 128 + interrupt.signal if interrupt.signal else 0
             if step == total:
-                return self._finish(states)
-            again = "the same command"
-            if self.config.overwrite:
-                again += " without --overwrite"
-            self.progress.say(f"saved at step {step}: {again} goes on from there")
-            return self._record(states, None, 128 + interrupt.signal)
+                return self._finish(states)._replace(exit_code=exit_code)
+            self.progress.say(
+                f"saved at step {step}: the same command, without --overwrite, goes on "
+                "from there"
+            )
+            return self._record(states, None, exit_code)
 
     def _start(self) -> tuple[Any, int]:
         """States and step to begin with: the newest good checkpoint's, or new ones."""

@@ -75,8 +75,9 @@ def _run_one(
     *,
     number: int = 0,
     previous: list[State] | None = None,
+    form: list[Any] | None = None,
 ) -> Record:
-    """Train phase `number` from each seed's `previous` state."""
+    """Train phase `number` from each seed's `previous` state, which has this form."""
     batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
     keys = [seed_keys(config.seed + i, number) for i in range(config.seeds)]
     identity = _identity(name, data, config) | ({"phase": number} if number else {})
@@ -86,8 +87,7 @@ def _run_one(
             print_result(result, folder)
             states, history = None, None
             try:
-                _require_previous(folder, number, previous)
-                states = _load_states(folder, experiment, previous)
+                states = _load_states(folder, experiment, form)
                 history = read_history(folder)
             except RunError as error:
                 warn(str(error))
@@ -125,7 +125,7 @@ def _run_phases(
     with open_folder(folder, identity, config.overwrite) as found:
         if not found:
             write_json(folder / "config.json", identity)
-        previous = None
+        previous = form = None
         for number, phase in enumerate(phases):
             print(f"\nphase {phase.name}, {number + 1} of {len(phases)}", flush=True)
             record = _run_one(
@@ -136,10 +136,14 @@ def _run_phases(
                 folder / phase.name,
                 number=number,
                 previous=previous,
+                form=form,
             )
             records[phase.name], previous = record, record.states
             if record.exit_code:
-                return record._replace(config=config, folder=folder, phases=records)
+                return record._replace(
+                    config=config, folder=folder, result=None, phases=records
+                )
+            form = _abstract_seeds(folder / phase.name, phase.experiment, form)
         if (folder / "result.json").exists():
             result = read_json(folder / "result.json")
         else:
@@ -209,7 +213,7 @@ def load_run(
 
 
 def _load_states(
-    folder: Path, experiment: Experiment, previous: list[State] | None
+    folder: Path, experiment: Experiment, previous: list[Any] | None
 ) -> list[State]:
     executor, like = _abstract_states(folder, experiment, previous)
     checkpoints = Checkpoints(folder / "checkpoints", warn=warn)
@@ -229,14 +233,14 @@ def _lost(folder: Path | str) -> str:
 
 
 def _abstract_seeds(
-    folder: Path, experiment: Experiment, previous: list[State] | None
-) -> list[State]:
+    folder: Path, experiment: Experiment, previous: list[Any] | None
+) -> list[Any]:
     executor, states = _abstract_states(folder, experiment, previous)
     return jax.eval_shape(executor.split, states)
 
 
 def _abstract_states(
-    folder: Path, experiment: Experiment, previous: list[State] | None
+    folder: Path, experiment: Experiment, previous: list[Any] | None
 ) -> tuple[Executor, Any]:
     """The executor of the run in a folder, and the form of what it holds."""
     written = read_json(folder / "config.json")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdl.errors import RunError
 from jaxdl.train import provenance
 from jaxdl.train.config import RunConfig, config_hash, deciding_fields, run_folder
 from jaxdl.train.folder import open_folder, read_json, write_json
@@ -110,6 +111,7 @@ def sweep(
         if (folder / "result.json").exists():
             result = read_json(folder / "result.json")
         else:
+            _require_states(records)
             (folder / "figures").mkdir(exist_ok=True)
             for figure_name, figure in (figures(records) if figures else {}).items():
                 figure.savefig(folder / "figures" / f"{figure_name}.png")
@@ -117,6 +119,18 @@ def sweep(
             write_json(folder / "result.json", result)
     print(f"\n{len(cases)} cases; figures and result.json: {folder}", flush=True)
     return SweepRecord(config, folder, records, result, 0)
+
+
+def _require_states(records: Mapping[str, Record]) -> None:
+    """Refuse to draw figures from a case that has lost its checkpoint."""
+    for record in records.values():
+        for part in (record, *record.phases.values()):
+            if part.states is None or part.history is None:
+                raise RunError(
+                    f"{part.folder} has lost its final checkpoint or its log, which "
+                    "the figures need: remove that folder and give the same command "
+                    "again, without --overwrite"
+                )
 
 
 def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:

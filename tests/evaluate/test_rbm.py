@@ -176,15 +176,24 @@ def test_states_are_numbered_by_their_bits():
             "expected 4 in the last axis",
         ),
         (
-            lambda: exact.expected_cd_gradient(machine(12, 9), data(12), 1),
+            lambda: exact.expected_cd_gradient(machine(9, 12), data(9), 1),
             "21 units in both layers together",
         ),
+        (
+            lambda: exact.expected_cd_gradient(machine(11, 1), data(11), 1),
+            "11 visible units: expected at most 10",
+        ),
+        (
+            lambda: exact.expected_cd_gradient(machine(4, 3), data(4) / 2, 1),
+            "other values than 0 and 1",
+        ),
+        (lambda: exact.all_states(40), "there are 40 units: expected at most 20"),
         (
             lambda: exact.expected_cd_gradient(machine(4, 3), data(4), 0),
             "num_steps is 0",
         ),
     ],
-    ids="partition gradient sizes both k".split(),
+    ids="partition gradient sizes both visible binary states k".split(),
 )
 def test_bad_input(call, sentence):
     with pytest.raises(InputError, match=sentence):

@@ -12,12 +12,12 @@ from jaxdl.errors import InputError
 from jaxdl.evaluate import (
     active_units,
     evidence_lower_bound,
-    held_out_pixels,
     importance_weighted_log_likelihood,
     make_variational_evaluate,
     variational_protocols,
 )
 from jaxdl.evaluate import variational as module
+from jaxdl.evaluate.binarised import held_out_pixels
 from jaxdl.models import variational_autoencoder
 from jaxdl.ops import make_grid
 
@@ -180,8 +180,9 @@ def test_evaluate_measures_every_seed_on_the_same_bits(params, evaluate, monkeyp
         assert all(np.ndim(value) == 0 for value in values.values())
     assert first["test_kl"] == second["test_kl"]  # exact, on the same bits
     assert first["test_bound"] != second["test_bound"]  # of other codes
-    x = held_out_pixels(DATA.test.image, 1)
-    expected = importance_weighted_log_likelihood(keys[0], MODEL, params, x, 40)
+    x = held_out_pixels(DATA.test.image, "test")
+    own = jax.random.split(keys[0], 3)[2]
+    expected = importance_weighted_log_likelihood(own, MODEL, params, x, 40)
     np.testing.assert_allclose(
         first["test_log_likelihood"], np.mean(expected), rtol=1e-5
     )

@@ -14,6 +14,7 @@ from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
 from jaxdl.train.checkpoint import state_sha256
+from jaxdl.train.config import config_hash
 from jaxdl.train.experiment import Phase
 from jaxdl.train.run import load_run, run
 from jaxdl.train.seeds import seed_keys
@@ -92,7 +93,7 @@ def test_what_phases_leave_behind(untouched):
     parts = result["phases"].values()
     assert result["wall_seconds"] == sum(part["wall_seconds"] for part in parts)
     assert result["config"]["steps"] == 60  # the configuration's, which phases leave
-    assert result["config_hash"] == json.loads(json.dumps(result["config_hash"]))
+    assert result["config_hash"] == config_hash("toy", record.config)
     assert str(record.folder) not in json.dumps(result)
 
 
@@ -154,6 +155,34 @@ def test_a_lost_checkpoint_of_an_earlier_phase(tmp_path, capsys):
     assert run("toy", make_phases(cfg), DATA, cfg).exit_code == 0
 
 
+def test_a_signal_in_the_last_evaluation_stops_before_the_next_phase(
+    untouched, tmp_path
+):
+    whole, fields = untouched
+    cfg = Config(**fields, out=tmp_path / "run")
+    first = run("toy", stopped_in(make_phases(cfg), 0, 20), DATA, cfg)
+    assert first.exit_code == 143 and first.result is None
+    assert (tmp_path / "run" / "early" / "result.json").exists()
+    assert not (tmp_path / "run" / "between").exists()
+    second = run("toy", make_phases(cfg), DATA, cfg)
+    assert second.result["state_sha256"] == whole.result["state_sha256"]
+
+
+def test_a_finished_run_that_lost_an_early_checkpoint(untouched, tmp_path, capsys):
+    record, fields = untouched
+    folder = tmp_path / "run"
+    shutil.copytree(record.folder, folder)
+    shutil.rmtree(folder / "early" / "checkpoints")
+    again = run(
+        "toy", make_phases(Config(**fields)), DATA, Config(**fields, out=folder)
+    )
+    assert again.phases["early"].states is None
+    assert "missing or damaged" in capsys.readouterr().err
+    assert [state_sha256(s) for s in again.states] == record.result[
+        "state_sha256_per_seed"
+    ]
+
+
 def test_other_steps_are_another_run(untouched, tmp_path):
     record, fields = untouched
     folder = tmp_path / "run"
@@ -202,3 +231,7 @@ def test_a_sweep_over_phases(tmp_path):
     assert set(record.result["cases"]["phased"]["phases"]) == set(seen["phased"])
     weights = record.records["phased"].phases["early"].states[0].weights
     assert bool(jnp.isfinite(weights).all())
+    (tmp_path / "sweep" / "result.json").unlink()
+    shutil.rmtree(tmp_path / "sweep" / "phased" / "early" / "checkpoints")
+    with pytest.raises(RunError, match="early has lost its final checkpoint"):
+        sweep("toy", cases, DATA, cfg, figures=figures)
