@@ -7,7 +7,9 @@ A sweep's file holds one result for each of its cases, and gives rows for each.
 
 A protocol is a dict of named fields and is compared field by field. `null` in a
 published protocol means that the source leaves the field open: a result states what it
-did there, and the row repeats it, but no value counts as a difference. A metric with
+did there, and the row repeats it, but no value counts as a difference. Fields that a
+figure lists as `free` belong to the method, not to what is measured: the row lists how
+ours differ there, and is judged all the same. A metric with
 neither a protocol nor a published figure is a run's own note and gets no row.
 """
 
@@ -84,6 +86,7 @@ class Published(NamedTuple):
       source: "paper" and "table"; more keys are welcome.
       trust: P, read in the paper; A, in the authors' code; S, in a transcription; M,
         recalled without a source, and so never given a verdict.
+      free: names of protocol fields in which another choice is fair.
     """
 
     id: str
@@ -96,6 +99,7 @@ class Published(NamedTuple):
     protocol: dict[str, Any]
     source: dict[str, str]
     trust: str
+    free: tuple[str, ...] = ()
 
 
 class Row(NamedTuple):
@@ -183,7 +187,11 @@ def read_published(path: Path) -> dict[str, Published]:
             raise InputError(f"{where}: field 'direction' can't be that.")
         if entry["trust"] not in ("P", "A", "S", "M"):
             raise InputError(f"{where}: field 'trust' must be P, A, S or M.")
-        figures[entry["id"]] = Published(*(entry[name] for name in Published._fields))
+        free = entry.get("free", [])
+        if not isinstance(free, list) or not set(free) <= entry["protocol"].keys():
+            raise InputError(f"{where}: field 'free' must list fields of its protocol.")
+        named = {name: entry[name] for name in _PUBLISHED_FIELDS}
+        figures[entry["id"]] = Published(**named, free=tuple(free))
     return figures
 
 
@@ -276,7 +284,8 @@ def judge(
 
     Reached: same protocol, and the mean is at or better than the figure, or the
     interval contains it. Not reached: same protocol otherwise. Reduced: any difference
-    of protocol. Not run: no mean. A recalled figure, or none, gets no verdict.
+    of protocol, free fields aside. Not run: no mean. A recalled figure, or none, gets
+    no verdict.
     """
     if published is None or published.trust == "M":
         return None
@@ -311,9 +320,12 @@ def _merged_row(parts: list[tuple], published: Published | None) -> Row:
     protocol = first["metrics"][name]["protocol"]
     system, metric = f"{first['experiment']} ({first['data']['name']})", name
     differences: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     if published is not None:
         system, metric = published.system, published.metric
         differences = protocol_differences(published.protocol, protocol)
+        fair = published.protocol | dict.fromkeys(published.free)
+        counted = protocol_differences(fair, protocol)
     return Row(
         system=system,
         metric=metric,
@@ -324,7 +336,7 @@ def _merged_row(parts: list[tuple], published: Published | None) -> Row:
         seeds=seeds,
         protocol=protocol,
         differences=differences,
-        verdict=judge(published, mean, low, high, differences),
+        verdict=judge(published, mean, low, high, counted),
         files=tuple(file for file, _, _ in parts),
     )
 

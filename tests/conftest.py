@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import contextlib
 import functools
 import importlib.util
 import socket
@@ -53,3 +54,43 @@ def no_network(monkeypatch):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
     for builder_cls in builders.BUILDERS.values():
         monkeypatch.setattr(builder_cls, "URL", url)
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """What a refused command line says, without frames; it may not have written."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(main, argv):
+        assert main(argv) == 2
+        said = " ".join(w for w in capsys.readouterr().err.split() if w.strip("╭╮╰╯│─"))
+        assert "Traceback" not in said and not list(tmp_path.iterdir())
+        return said
+
+    return run
+
+
+class Killed(BaseException):
+    """What no code catches."""
+
+
+@pytest.fixture
+def killed_after_a_save(monkeypatch):
+    """A context in which a run dies as soon as it has saved a checkpoint."""
+    from jaxdl.train.checkpoint import Checkpoints
+
+    saved = Checkpoints.save
+
+    def save_and_die(self, step, *args):
+        saved(self, step, *args)
+        self.wait()
+        raise Killed
+
+    @contextlib.contextmanager
+    def context():
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoints, "save", save_and_die)
+            with pytest.raises(Killed):
+                yield
+
+    return context

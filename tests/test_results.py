@@ -245,6 +245,26 @@ def test_any_difference_of_protocol_is_reduced_and_listed(
     assert difference in results.format_table([row])
 
 
+def test_free_fields_are_listed_and_do_not_count(ledger):
+    there = {"data": "toy", "samples": 10, "optimizer": "1986"}
+    published = figure(protocol=there, free=["optimizer"])
+    ours = there | {"optimizer": "today"}
+    (row,) = ledger(published, a=result([0], [11.0], protocol=ours))
+    assert row.verdict == "Reached"
+    assert row.differences == ("optimizer: 1986 -> today",)
+    (row,) = ledger(published, a=result([0], [11.0], protocol=ours | {"samples": 5}))
+    assert row.verdict == "Reduced" and len(row.differences) == 2
+    # A field that ours does not state still counts.
+    (row,) = ledger(published, a=result([0], [11.0], protocol=PROTOCOL))
+    assert row.verdict == "Reduced"
+
+
+@pytest.mark.parametrize("free", ["optimizer", ["optimiser"], {"data": 1}])
+def test_free_fields_must_be_of_the_protocol(ledger, free):
+    with pytest.raises(InputError, match="field 'free' must list"):
+        ledger(figure(free=free))
+
+
 def test_all_differences_are_listed(ledger):
     ours = {"data": "other", "samples": 5}
     (row,) = ledger(figure(), a=result([0], [99.0], protocol=ours))
@@ -522,7 +542,7 @@ def test_published_figures_are_complete_and_unique():
     figures = results.read_published(PUBLISHED)
     assert len(figures) == len(json.loads(PUBLISHED.read_text()))
     for entry in figures.values():
-        assert set(json.loads(json.dumps(entry._asdict()))) == set(figure())
+        assert set(entry._asdict()) == {*figure(), "free"}
         assert entry.protocol and entry.system and entry.metric
         assert (entry.error is None) == (entry.error_kind is None)
 

@@ -11,7 +11,7 @@ from jaxdl.ops.losses import bernoulli_cross_entropy
 from jaxdl.types import LossFn
 
 
-def make_variational_loss(model: Any, *, binarize: bool = True) -> LossFn:
+def make_variational_loss(model: Any, *, binarise: bool = True) -> LossFn:
     """Negative evidence lower bound of images, in nats.
 
     log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z)), p(z) = N(0, I). One code is
@@ -21,7 +21,7 @@ def make_variational_loss(model: Any, *, binarize: bool = True) -> LossFn:
     Args:
       model: has `encode(params, x) -> (mean, log_variance)` of q(z | x) and
         `decode(params, z)`, logits of each pixel.
-      binarize: draw the pixels, 0 or 1, with their intensity as probability, anew at
+      binarise: draw the pixels, 0 or 1, with their intensity as probability, anew at
         every step. Without it the targets are the intensities themselves: what is
         bounded is no likelihood then.
 
@@ -38,7 +38,7 @@ def make_variational_loss(model: Any, *, binarize: bool = True) -> LossFn:
     def loss_fn(params, batch, key):
         pixel_key, noise_key = jax.random.split(key)
         image = batch.image
-        x = sample_pixels(pixel_key, image) if binarize else unit_pixels(image)
+        x = sample_pixels(pixel_key, image) if binarise else unit_pixels(image)
         mean, log_variance = model.encode(params, x)
         noise = jax.random.normal(noise_key, mean.shape, mean.dtype)
         logits = model.decode(params, mean + jnp.exp(log_variance / 2) * noise)

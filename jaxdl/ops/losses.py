@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxdl.errors import InputError
+from jaxdl.ops.activations import softplus
 from jaxdl.ops.numerics import is_known
 
 
@@ -64,7 +65,7 @@ def bernoulli_cross_entropy(
                 "Bernoulli likelihood needs; divide bytes by 255, or take squared error"
             )
     # -log(1 - p) = softplus(z), and -log p = softplus(z) - z.
-    return jnp.sum(jax.nn.softplus(logits) - targets * logits, axis=-1)
+    return jnp.sum(softplus(logits) - targets * logits, axis=-1)
 
 
 def _check_shapes(outputs: Array, targets: Array) -> None:

@@ -95,13 +95,21 @@ def _panels(history: History) -> list[Panel]:
         "training images": (held_out, "free_energy_train"),
         "validation images": (held_out, "free_energy_validation"),
     }
+    begins_at_data = "reconstruction_error" in train.values  # contrastive divergence
+    first = Panel(
+        "Free energy of data less that of chains",
+        "minibatch mean (nats)",
+        {"minibatches": (train, "free_energy_difference")},
+        {"no difference": 0.0},
+    )
+    if begins_at_data:
+        first = Panel(
+            "Reconstruction after the chains' last step",
+            "squared error per image",
+            {"minibatches": (train, "reconstruction_error")},
+        )
     return [
-        Panel(
-            "Free energy of data less that of chains",
-            "minibatch mean (nats)",
-            {"minibatches": (train, "free_energy_difference")},
-            {"no difference": 0.0},
-        ),
+        first,
         Panel("Free energy", "mean over images (nats)", energies),
         Panel(
             "Reconstruction of validation images",

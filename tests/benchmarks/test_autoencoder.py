@@ -53,7 +53,8 @@ def test_losses_and_gradients_of_the_autoencoder_are_equal(script, batch):
     assert next(parameters, None) is None
 
 
-def test_contrastive_divergence_makes_the_same_update(script, batch):
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "autograd"])
+def test_contrastive_divergence_makes_the_same_update(script, batch, by_hand):
     """From the same uniform numbers, so that both sides draw the same samples."""
     rng = np.random.default_rng(0)
     shapes = (128, script.HIDDEN_UNITS), (128, script.PIXELS)
@@ -75,7 +76,14 @@ def test_contrastive_divergence_makes_the_same_update(script, batch):
     )
     machine = script.torch_machine(params)
     images = torch.tensor(np.array(unit_pixels(batch.image)))
-    script.cd_update(machine, images, tuple(map(torch.tensor, uniforms)))
+    draws = tuple(map(torch.tensor, uniforms))
+    if by_hand:
+        script.cd_update(machine, images, draws)
+    else:
+        leaves = [tensor.requires_grad_() for tensor in machine.values()]
+        optimizer = torch.optim.SGD(leaves, script.CD_RATE)
+        script.cd_step(machine, images, draws, optimizer)
+        machine = {name: tensor.detach() for name, tensor in machine.items()}
     for name, grad in grads.items():
         moved = (np.asarray(params[name]) - machine[name].numpy()) / script.CD_RATE
         # The update is the difference of weights: their rounding, over the rate.
@@ -103,7 +111,8 @@ def test_it_writes_the_common_form(script, tmp_path, monkeypatch, capsys):
     rows = json.loads(file.read_text())["rows"]
     peers = [row["peer"] for row in rows]
     fused = "PyTorch eager, fused optimizer"
-    assert peers == ["PyTorch eager", fused, "PyTorch eager"]
+    by_hand = "PyTorch eager, by hand"
+    assert peers == ["PyTorch eager", fused, "PyTorch eager", by_hand]
     for row in rows:
         assert row["speedup"] == row["peer_seconds"] / row["ours_seconds"] > 0
         assert row["epoch_seconds"] == script.EPOCH * row["ours_seconds"]

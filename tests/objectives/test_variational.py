@@ -47,12 +47,12 @@ def by_torch(params, x, noise):
     return [t.item() for t in (reconstruction + kl, reconstruction, kl)], grads
 
 
-@pytest.mark.parametrize("binarize", [True, False])
-def test_equals_pytorch(binarize):
+@pytest.mark.parametrize("binarise", [True, False])
+def test_equals_pytorch(binarise):
     params = jax.tree.map(lambda x: x + 0.1, MODEL.init(jax.random.key(1)))
     loss_fn = jax.jit(
         jax.value_and_grad(
-            lambda p, key: make_variational_loss(MODEL, binarize=binarize)(
+            lambda p, key: make_variational_loss(MODEL, binarise=binarise)(
                 p, BATCH, key
             ),
             has_aux=True,
@@ -60,7 +60,7 @@ def test_equals_pytorch(binarize):
     )
     (loss, metrics), grads = loss_fn(params, KEY)
     pixel_key, noise_key = jax.random.split(KEY)
-    x = sample_pixels(pixel_key, IMAGE) if binarize else unit_pixels(IMAGE)
+    x = sample_pixels(pixel_key, IMAGE) if binarise else unit_pixels(IMAGE)
     noise = jax.random.normal(noise_key, (5, 3))
     expected, expected_grads = by_torch(params, x, noise)
     got = [metrics[name] for name in ("loss", "reconstruction", "kl")]

@@ -21,8 +21,8 @@ def machine(num_hidden):
     return jax.tree.map(lambda x: 50 * x, params)
 
 
-def record(num_hidden, num_train):
-    train = series(num_train, 2, ("free_energy_difference",))
+def record(num_hidden, num_train, name="free_energy_difference"):
+    train = series(num_train, 2, (name,))
     if num_train == 0:
         train = Series(np.zeros(0, int), {})  # as the log of a run without steps
     names = ("free_energy_train", "free_energy_validation", "free_energy_gap")
@@ -53,6 +53,13 @@ def test_figures(num_hidden, num_train):
     assert labels == ["noise", *later, "images", *later]
     for axes in figures["curves"].axes:
         assert "nats" in axes.get_ylabel() or "squared error" in axes.get_ylabel()
+
+
+def test_curves_of_contrastive_divergence():
+    """It logs reconstructions in place of a difference of free energies."""
+    curves = rbm_figures(record(3, 30, "reconstruction_error"))["curves"]
+    assert "Reconstruction" in curves.axes[0].get_title()
+    assert len(curves.axes[0].lines) == 1
 
 
 def test_figures_show_the_images_they_name():
