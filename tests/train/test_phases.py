@@ -97,14 +97,13 @@ def test_what_phases_leave_behind(untouched):
     assert str(record.folder) not in json.dumps(result)
 
 
-@pytest.mark.parametrize(("index", "step"), [(0, 10), (2, 10)])
-def test_a_stopped_run_goes_on_in_the_same_bits(untouched, index, step, tmp_path):
+def test_a_stopped_run_goes_on_in_the_same_bits(untouched, tmp_path):
     whole, fields = untouched
     cfg = Config(**fields, out=tmp_path / "run")
-    first = run("toy", stopped_in(make_phases(cfg), index, step), DATA, cfg)
+    first = run("toy", stopped_in(make_phases(cfg), 2, 10), DATA, cfg)
     assert first.exit_code == 143 and first.result is None
     assert not (tmp_path / "run" / "result.json").exists()
-    assert len(first.phases) == index + 1
+    assert len(first.phases) == 3
     second = run("toy", make_phases(cfg), DATA, cfg)
     assert second.exit_code == 0
     assert second.result["state_sha256"] == whole.result["state_sha256"]
