@@ -29,13 +29,15 @@ def _point(key: PRNGKey, *shapes: tuple[int, ...]) -> tuple:
 
 def _free_energy(key):
     def hand(cotangent, params, visible):
-        hidden = jax.nn.sigmoid(visible @ params["kernel"] + params["hidden_bias"])
+        hidden = jax.nn.sigmoid(
+            visible @ params["kernel"] + params["hidden_bias"][None]
+        )
         grads = dict(
             kernel=-(visible * cotangent[:, None]).T @ hidden,
             visible_bias=-cotangent @ visible,
             hidden_bias=-cotangent @ hidden,
         )
-        inputs = -params["visible_bias"] - hidden @ params["kernel"].T
+        inputs = -params["visible_bias"][None] - hidden @ params["kernel"].T
         return grads, cotangent[:, None] * inputs
 
     names = ("params", "visible")
@@ -50,8 +52,8 @@ def _joint_energy(key):
             visible_bias=-cotangent @ visible,
             hidden_bias=-cotangent @ hidden,
         )
-        to_visible = -params["visible_bias"] - hidden @ params["kernel"].T
-        to_hidden = -params["hidden_bias"] - visible @ params["kernel"]
+        to_visible = -params["visible_bias"][None] - hidden @ params["kernel"].T
+        to_hidden = -params["hidden_bias"][None] - visible @ params["kernel"]
         return grads, *(cotangent[:, None] * x for x in (to_visible, to_hidden))
 
     args = _point(key, (_BATCH, 3), (_BATCH, 2))
@@ -94,7 +96,9 @@ def _loss(key: PRNGKey, persistent: bool) -> Case:
         return loss_fn(params, data, *args)[0]
 
     def statistics(params: Params, visible: jax.Array) -> Params:
-        hidden = jax.nn.sigmoid(visible @ params["kernel"] + params["hidden_bias"])
+        hidden = jax.nn.sigmoid(
+            visible @ params["kernel"] + params["hidden_bias"][None]
+        )
         kernel = visible.T @ hidden / len(visible)
         means = visible.mean(0), hidden.mean(0)
         return dict(kernel=kernel, visible_bias=means[0], hidden_bias=means[1])

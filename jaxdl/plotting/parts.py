@@ -70,12 +70,13 @@ def figure_of_images(
     """
     columns, height, width, _ = rows[0].shape
     aspect = len(rows) * (height + 2) / (columns * (width + 2))
-    grid_width = 7.2 if len(row_labels) else 7.8
+    grid_width = 7.8 - 0.085 * max(map(len, row_labels), default=0)
     figure = new_figure(8.0, min(grid_width * aspect + 0.4, 16.0))
     axes = figure.subplots()
     axes.imshow(
         image_grid(rows), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
     )
+    axes.set_anchor("E" if row_labels else "C")  # long labels take room at the left
     axes.set_title(title, fontsize=11)
     axes.set_xticks([])
     axes.set_yticks([(i + 0.5) * (height + 2) - 0.5 for i in range(len(row_labels))])
@@ -175,17 +176,20 @@ def figure_of_test_errors(
     """
     figure = new_figure(8.0, 0.45 * len(records) + 1.2)
     axes = figure.subplots()
-    for y, (name, record) in enumerate(records.items()):
+    for y, record in enumerate(records.values()):
         metric = record.result["metrics"]["test_error"]
         low, high = metric["ci95"] or (metric["mean"],) * 2
-        labels = ("ours, mean and 95 % interval", "each seed", "published")
-        labels = labels if y == 0 else (None,) * 3
+        labels = ("ours, mean and 95 % interval", "each seed")
+        labels = labels if y == 0 else (None,) * 2
         axes.plot([low, high], [y, y], color="C0", lw=2)
         axes.plot(metric["mean"], y, "o", color="C0", label=labels[0])
         seeds = metric["per_seed"]
         axes.plot(seeds, [y + 0.2] * len(seeds), "|", color="C0", label=labels[1])
-        if name in published:
-            axes.plot(published[name], y, "D", color="C3", ms=5, label=labels[2])
+    there = {name: y for y, name in enumerate(records) if name in published}
+    if there:
+        figures = [published[name] for name in there]
+        style = dict(ls="", marker="D", color="C3", ms=5, label="published")
+        axes.plot(figures, list(there.values()), **style)
     axes.set_yticks(range(len(records)), list(records))
     axes.invert_yaxis()
     axes.set_xscale("log")

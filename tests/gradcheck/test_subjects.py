@@ -109,7 +109,15 @@ def test_points_are_in_float64():
         (["mlp[relu]"], ["mlp[relu]"]),
         (["mlp"], [f"mlp[{name}]" for name in ACTIVATIONS]),
         (["gan_value", "elu"], ["elu", "gan_value"]),
-        (["ops.losses"], ["half_squared_error", "softmax_cross_entropy"]),
+        (
+            ["ops.losses"],
+            [
+                "half_squared_error",
+                "softmax_cross_entropy",
+                "squared_error",
+                "bernoulli_cross_entropy",
+            ],
+        ),
         (["losses.half_squared_error"], ["half_squared_error"]),
         (
             ["make_gan_losses"],
