@@ -162,7 +162,7 @@ def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
         ("autoencoder", nets, _network(tied=False)),
         ("autoencoder[tied]", nets, _network(tied=True)),
         ("squared_jacobian[one layer]", (jacobian,), _jacobian((), "sigmoid")),
-        ("squared_jacobian[deep]", (jacobian,), _jacobian((3,), "linear")),
+        ("squared_jacobian[deep]", (jacobian,), _jacobian((3,), "tanh")),
         ("stack_features", ("models.stack.stack_features",), _stack),
         ("pca_encode", ("models.pca.pca_encode",), _principal(pca.pca_encode, 4)),
         ("pca_decode", ("models.pca.pca_decode",), _principal(pca.pca_decode, 2)),
