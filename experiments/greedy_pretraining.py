@@ -8,8 +8,8 @@ The same deep net with and without layers that were pretrained as Boltzmann mach
 as (denoising) autoencoders; with the sigmoids and initial weights of 2006 and with
 today's, against a support vector machine and a random forest on the same images.
 Published test errors on MNIST are 1.15 to 1.40 %, on MNIST basic 2.84 to 3.46 %; ours:
-experiments/results. Digits take a minute on two CPU cores, MNIST two to four minutes a
-case and seed.
+experiments/results. Digits take two minutes on two CPU cores, MNIST basic a minute a
+case and seed, MNIST two to four.
 """
 
 import dataclasses
