@@ -145,8 +145,8 @@ def _maps(records, coders):
         margin = 0.05 * (high - low)
         axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
         axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
-        votes = "10 nearest neighbours"
-        axes.set_title(f"{name}: {accuracy:.1f} % right by {votes}", fontsize=10)
+        votes = f"{accuracy:.1f} % right by 10 neighbours"
+        axes.set_title(f"{name}\n{votes}", fontsize=10)
         axes.set_xlabel("first number of the code")
     figure.axes[0].set_ylabel("second number")
     figure.suptitle("Two numbers an image: codes of test images by class", fontsize=11)
@@ -173,7 +173,7 @@ def _grid(record, coder, count: int = 16):
 
 
 def _code_sizes(records, pca):
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     figure = new_figure(8.0, 4.2)
     axes = figure.subplots()
@@ -193,9 +193,10 @@ def _code_sizes(records, pca):
     axes.set_ylabel("squared error per test image")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.set_xticks([], minor=True)
-    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        ticks(LogFormatter(minor_thresholds=(1.5, 0.7)))
-    axes.grid(alpha=0.3, which="both")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.set_yticks([], minor=True)
+    axes.grid(alpha=0.3)
     axes.legend()
     axes.set_title("Error against code size: mean, 95 % interval", fontsize=11)
     return figure

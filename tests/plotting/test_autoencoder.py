@@ -79,7 +79,7 @@ def test_training_leaves_out_pca_and_further_sizes(figures):
 
 def test_map_has_a_colour_a_class_and_the_vote(figures):
     axes, _ = figures["latent_map"].axes
-    assert axes.get_title().startswith("pca: ")
+    assert axes.get_title().startswith("pca\n")
     points = np.concatenate([each.get_offsets() for each in axes.collections])
     assert len(axes.collections) == 3 and len(points) == 30
 
