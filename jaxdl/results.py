@@ -205,6 +205,13 @@ def _check_metric(metric: Any, num_seeds: int, where: str) -> None:
     tolerance = 1e-4 * max(map(abs, values))  # a mean taken in float32 passes
     if abs(metric["mean"] - sum(values) / num_seeds) > tolerance:
         raise InputError(f"{where}: field 'mean' is not the mean of 'per_seed'.")
+    ends = metric["ci95"]
+    if ends is not None:
+        numbers = len(ends) == 2 and all(type(x) in _NUMBER for x in ends)
+        if not numbers or ends[0] > ends[1]:
+            raise InputError(
+                f"{where}: field 'ci95' must be two numbers, low and high."
+            )
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -317,6 +324,8 @@ def _merged_row(parts: list[tuple], published: Published | None) -> Row:
     }
     seeds = tuple(sorted(by_seed))
     mean, low, high = mean_ci95([float(by_seed[seed]) for seed in seeds])
+    if len(seeds) == 1 and (own := first["metrics"][name]["ci95"]):
+        low, high = own  # over examples, where nothing is trained
     protocol = first["metrics"][name]["protocol"]
     system, metric = f"{first['experiment']} ({first['data']['name']})", name
     differences: tuple[str, ...] = ()

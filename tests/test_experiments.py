@@ -24,11 +24,13 @@ from jaxdl.results import read_result
 ROOT = Path(__file__).resolve().parents[1]
 SWEEPS = {
     "autoencoder",
+    "classify",  # it runs nothing
     "gan_modes",
     "gan_theory",
     "generative_vs_discriminative",
     "greedy_pretraining",
     "rnn_memory",
+    "transfer",
     "vanishing_gradient",
 }  # each has a file of its own in tests/experiments
 SCRIPTS = sorted(
@@ -36,7 +38,12 @@ SCRIPTS = sorted(
 )
 TOY = {
     "char_lm": "--steps 20 --hidden-size 8 --eval-every 10 --block-steps 10".split(),
+    "dcgan": [
+        *"--steps 20 --base-channels 2 --batch-size 8 --latent-size 5".split(),
+        *"--measured-samples 50 --eval-every 10 --block-steps 10".split(),
+    ],
     "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
+    "lenet": "--steps 20 --batch-size 8 --eval-every 10 --block-steps 10".split(),
     "lstm_adding": "--steps 20 --eval-every 10 --block-steps 10".split(),
     "lstm_temporal_order": "--steps 20 --eval-every 10 --block-steps 10".split(),
     "rbm": [
@@ -48,14 +55,19 @@ TOY = {
 }
 FIGURES = {
     "char_lm": {"curves", "cells"},
+    "dcgan": {
+        *("samples", "progress", "nearest", "interpolation"),
+        *("curves", "spectrum"),
+    },
     "gan": {"samples", "progress", "nearest", "interpolation", "curves"},
+    "lenet": {"maps", "filters", "worst", "confusion", "curves"},
     "lstm_adding": {"training", "states", "predictions"},
     "lstm_temporal_order": {"training", "states", "outputs"},
     "rbm": {"filters", "fantasies", "reconstructions", "curves"},
     "xor": {"regions", "loss"},
     "perceptron": {"lines", "counts"},
 }
-UNPUBLISHED = {"char_lm", "rbm", "xor"}  # no paper states a figure to set beside theirs
+UNPUBLISHED = {"char_lm", "lenet", "rbm", "xor"}  # no paper has a figure for them
 SEED_STATES = "state_sha256_per_seed"
 
 

@@ -96,6 +96,20 @@ def test_disjoint_seeds_become_one_row(ledger):
     assert row.files == ("a.json", "b.json")
 
 
+def with_interval(content, ends):
+    content["metrics"]["score"]["ci95"] = ends
+    return content
+
+
+def test_an_interval_over_examples_is_that_of_a_single_seed(ledger):
+    """Where nothing is trained; two files with seeds have theirs from the seeds."""
+    one, other = (with_interval(result([i], [5.0 + i]), [4.0, 7.0]) for i in (0, 1))
+    (row,) = ledger(figure(), a=one)
+    assert (row.mean, row.low, row.high) == (5.0, 4.0, 7.0)
+    (row,) = ledger(figure(), a=one, b=other)
+    assert (row.low, row.high) != (4.0, 7.0)
+
+
 def test_interval_equals_scipy(ledger):
     values = [213.1, 209.9, 217.4, 214.0]
     (row,) = ledger(figure(), a=result([0, 1, 2, 3], values))
@@ -393,6 +407,8 @@ def test_missing_inner_field_of_a_result_is_named(ledger, path, message):
         (GOOD | {"seeds": [0, 1, 2]}, "field 'per_seed' needs one number"),
         (GOOD | {"steps": "many"}, "field 'steps' can't be of type str"),
         (GOOD | {"metrics": {"score": 3}}, r"metrics\.score: not a JSON object"),
+        (with_interval(result([0], [1.0]), [2.0, 1.0]), "'ci95' must be two numbers"),
+        (with_interval(result([0], [1.0]), [1.0]), "'ci95' must be two numbers"),
         (result([0, 1], [1.0, 2.0], published="nope"), "names 'nope'"),
         (result([0, 1], [1.0, 2.0], published=["x"]), "field 'published'"),
         (

@@ -61,8 +61,16 @@ def examples() -> Examples:
 
 
 def make_experiment(cfg: Config, **changes) -> Experiment:
-    """Noisy regression with Adam; `changes` replace parts of the experiment."""
-    optimizer = optax.adam(cfg.learning_rate)
+    """Noisy regression with Adam; `changes` replace parts of the experiment.
+
+    Equal configurations give the same functions, which one process compiles once.
+    """
+    return _experiment(cfg.learning_rate, cfg.batch_size)._replace(**changes)
+
+
+@functools.cache
+def _experiment(learning_rate: float, batch_size: int) -> Experiment:
+    optimizer = optax.adam(learning_rate)
 
     def init(key, data, previous):
         del data, previous
@@ -88,14 +96,13 @@ def make_experiment(cfg: Config, **changes) -> Experiment:
             values["final_error"] = error
         return values | {"weights": state.weights[:2]}
 
-    parts = {
-        "init": init,
-        "step": step,
-        "evaluate": evaluate,
-        "figures": lambda record: {},
-        "batch": make_uniform_batch(cfg.batch_size),
-    }
-    return Experiment(**(parts | changes))
+    return Experiment(
+        init=init,
+        step=step,
+        evaluate=evaluate,
+        figures=lambda record: {},
+        batch=make_uniform_batch(batch_size),
+    )
 
 
 def train(cfg: Config) -> int:

@@ -19,15 +19,26 @@ from jaxtyping import Array, Int32, UInt8
 
 from jaxdl.errors import InputError
 
-DataName = Literal["digits", "mnist", "fashion_mnist"]
-PreparedName = Literal["digits", "mnist", "fashion_mnist", "tiny_shakespeare"]
+DataName = Literal["digits", "mnist", "fashion_mnist"]  # grey images
+PreparedName = Literal[
+    "digits", "mnist", "fashion_mnist", "cifar10_subset", "tiny_shakespeare"
+]
 
 IMAGE_SHAPES: dict[str, tuple[int, int, int]] = {
     "digits": (8, 8, 1),
     "mnist": (28, 28, 1),
     "fashion_mnist": (28, 28, 1),
+    "cifar10_subset": (32, 32, 3),
 }
 """Height, width and channels of each data set: enough to build a model without data."""
+
+CIFAR10_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+"""What the classes 0 to 9 of CIFAR-10 are."""
+
+_NUM_TRAIN = {"mnist": 50_000, "fashion_mnist": 50_000, "cifar10_subset": 3_500}
 
 
 class Split(NamedTuple):
@@ -82,10 +93,12 @@ def load_images(
     x from 0 to 16 become round(255 x / 16)) has the first 1,197 images for training,
     the next 300 for validation, the last 300 for test; `mnist` and `fashion_mnist` have
     the first 50,000 of the original training images for training, the other 10,000 for
-    validation, and the 10,000 original test images for test.
+    validation, and the 10,000 original test images for test; `cifar10_subset` likewise
+    the first 3,500 of 4,000, the other 500, and 1,000. `train_on_all` joins the first
+    two.
 
     Args:
-      name: `digits`, `mnist` or `fashion_mnist`.
+      name: `digits`, `mnist`, `fashion_mnist` or `cifar10_subset`.
       data_dir, source_dir: as for `prepare`.
 
     Raises:
@@ -100,9 +113,10 @@ def load_images(
     else:
         train, test = _read_prepared(name, folder)
         image, label = train
+        num = _NUM_TRAIN[name]
         splits = [
-            Split(image[:50_000], label[:50_000]),
-            Split(image[50_000:], label[50_000:]),
+            Split(image[:num], label[:num]),
+            Split(image[num:], label[num:]),
             test,
         ]
     checksum = images_checksum(splits)
@@ -122,11 +136,11 @@ def prepare(
     them are there and right, and processes that prepare at once wait for each other.
 
     Args:
-      name: `digits`, `mnist`, `fashion_mnist` or `tiny_shakespeare`.
+      name: `digits`, `mnist`, `fashion_mnist`, `cifar10_subset` or `tiny_shakespeare`.
       data_dir: folder of prepared data; the environment variable TFDS_DATA_DIR or
         ~/tensorflow_datasets where not given.
-      source_dir: folder that holds the original files, `*-ubyte.gz` or `input.txt`. It
-        is not looked at when the data is ready.
+      source_dir: folder that holds the original files: `*-ubyte.gz`, `cifar10_*` or
+        `input.txt`. It is not looked at when the data is ready.
 
     Returns:
       The folder of the prepared data; None for `digits`, which comes with scikit-learn
@@ -134,14 +148,14 @@ def prepare(
 
     Raises:
       InputError: if the name is unknown; a source file is missing or has another
-        sha256; there is neither `source_dir` nor a network (within 30 seconds);
-        `data_dir` cannot be written.
+        sha256; there is neither `source_dir` nor a network (within 30 seconds), or no
+        address for `cifar10_subset`; `data_dir` cannot be written.
     """
     _require_known(name, get_args(PreparedName))
     if name == "digits":
         return None
 
-    from jaxdl.data import builders
+    from jaxdl.data import builders, source_files
 
     builder_cls = builders.BUILDERS[name]
     data_dir = Path(
@@ -152,12 +166,18 @@ def prepare(
         return folder
     if source_dir is not None:
         source_dir = Path(source_dir).expanduser().absolute()
-        builders.check_files(source_dir, builder_cls.SHA256)
+        source_files.check_files(source_dir, builder_cls.SHA256)
         _write(builder_cls, data_dir, source_dir)
         return folder
+    if builder_cls.URL is None:
+        raise InputError(
+            f"{name} is not in {data_dir} and cannot be downloaded. Two ways out: give "
+            f"--source-dir FOLDER with the files {', '.join(builder_cls.SHA256)}; or "
+            "give --data-dir FOLDER, a data folder that was prepared elsewhere."
+        )
     with tempfile.TemporaryDirectory() as downloads:
         try:
-            builders.download_files(
+            source_files.download_files(
                 builder_cls.URL, builder_cls.SHA256, Path(downloads)
             )
         except OSError as error:

@@ -5,9 +5,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int, Int32
 
 from jaxdl.data.load import Images, Split, images_checksum
 from jaxdl.errors import InputError
+from jaxdl.types import PRNGKey
 
 
 def train_on_all(data: Images) -> Images:
@@ -44,6 +46,29 @@ def mnist_basic(data: Images) -> Images:
     splits = [first, _part(every, 10_000, 12_000), _joined(last, data.test)]
     checksum = images_checksum(jax.tree.map(np.asarray, splits))
     return Images(*splits, name=f"{data.name}_basic", checksum=checksum)
+
+
+def balanced_order(
+    key: PRNGKey, labels: Int[Array, " n"], *, num_classes: int
+) -> Int32[Array, " n"]:
+    """A random order of examples whose every start has as many of each class.
+
+    The first k C of C classes are k of each, as long as there are k of each; starts are
+    nested. Within a class, and among the k-th of their classes, the order is uniform.
+
+    Args:
+      key: decides the order.
+      labels: from 0 to C - 1.
+      num_classes: C.
+    """
+    own_key, class_key = jax.random.split(key)
+    n = len(labels)
+    by_class = jnp.lexsort((jax.random.uniform(own_key, (n,)), labels))
+    first = jnp.searchsorted(labels[by_class], jnp.arange(num_classes))
+    rank = jnp.arange(n) - first[labels[by_class]]  # the place within its class
+    rank = jnp.zeros(n, jnp.int32).at[by_class].set(rank)
+    order = jnp.lexsort((jax.random.uniform(class_key, (n,)), rank))
+    return order.astype(jnp.int32)
 
 
 def _joined(first: Split, second: Split) -> Split:

@@ -5,12 +5,19 @@ from jaxdl.evaluate.cells import Cell as Cell
 from jaxdl.evaluate.cells import choose_cells as choose_cells
 from jaxdl.evaluate.cells import memories as memories
 from jaxdl.evaluate.cells import text_features as text_features
+from jaxdl.evaluate.checkerboard import checkerboard_score as checkerboard_score
+from jaxdl.evaluate.checkerboard import (
+    checkerboard_spectrum as checkerboard_spectrum,
+)
 from jaxdl.evaluate.classical import forest_errors as forest_errors
 from jaxdl.evaluate.classical import svm_errors as svm_errors
 from jaxdl.evaluate.classification import error_percent as error_percent
 from jaxdl.evaluate.classification import (
     make_classification_evaluate as make_classification_evaluate,
 )
+from jaxdl.evaluate.confusion import Worst as Worst
+from jaxdl.evaluate.confusion import confusion_matrix as confusion_matrix
+from jaxdl.evaluate.confusion import worst_examples as worst_examples
 from jaxdl.evaluate.gan import Sampler as Sampler
 from jaxdl.evaluate.gan import gan_protocols as gan_protocols
 from jaxdl.evaluate.gan import make_gan_evaluate as make_gan_evaluate
@@ -27,6 +34,14 @@ from jaxdl.evaluate.gan_theory import make_sampled_evaluate as make_sampled_eval
 from jaxdl.evaluate.gan_theory import make_theory_evaluate as make_theory_evaluate
 from jaxdl.evaluate.gan_theory import optimal_logits as optimal_logits
 from jaxdl.evaluate.gan_theory import play as play
+from jaxdl.evaluate.image_distances import KernelDistance as KernelDistance
+from jaxdl.evaluate.image_distances import frechet_distance as frechet_distance
+from jaxdl.evaluate.image_distances import kernel_distance as kernel_distance
+from jaxdl.evaluate.latent_arithmetic import ArithmeticImages as ArithmeticImages
+from jaxdl.evaluate.latent_arithmetic import LatentArithmetic as LatentArithmetic
+from jaxdl.evaluate.latent_arithmetic import Outcome as Outcome
+from jaxdl.evaluate.latent_arithmetic import latent_arithmetic as latent_arithmetic
+from jaxdl.evaluate.latent_arithmetic import make_attributes as make_attributes
 from jaxdl.evaluate.long_lag import make_answers as make_answers
 from jaxdl.evaluate.long_lag import make_long_lag_evaluate as make_long_lag_evaluate
 from jaxdl.evaluate.long_lag import stopping_protocol as stopping_protocol
@@ -37,6 +52,10 @@ from jaxdl.evaluate.modes import make_modes_evaluate as make_modes_evaluate
 from jaxdl.evaluate.modes import mode_coverage as mode_coverage
 from jaxdl.evaluate.parzen import parzen_log_likelihood as parzen_log_likelihood
 from jaxdl.evaluate.parzen import select_sigma as select_sigma
+from jaxdl.evaluate.precision_recall import ClassCoverage as ClassCoverage
+from jaxdl.evaluate.precision_recall import PrecisionRecall as PrecisionRecall
+from jaxdl.evaluate.precision_recall import class_coverage as class_coverage
+from jaxdl.evaluate.precision_recall import precision_recall as precision_recall
 from jaxdl.evaluate.reconstruction import Coder as Coder
 from jaxdl.evaluate.reconstruction import by_thousands as by_thousands
 from jaxdl.evaluate.reconstruction import (

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxdl.evaluate.reconstruction import by_thousands
 from jaxdl.ops.images import unit_pixels
 from jaxdl.ops.losses import softmax_cross_entropy
 from jaxdl.types import Params
@@ -19,7 +19,10 @@ def error_percent(
 
 
 def make_classification_evaluate(
-    apply_fn: Callable, *, watched: str = "validation"
+    apply_fn: Callable,
+    *,
+    watched: str = "validation",
+    inputs_of: Callable = unit_pixels,
 ) -> Callable:
     """`evaluate(state, data, key, final)` of a classifier on images.
 
@@ -27,18 +30,15 @@ def make_classification_evaluate(
     `<watched>_error` (percent); when `final`, `test_error` (percent) on the test split.
 
     Args:
-      apply_fn: `apply_fn(params, x)` maps flat images [batch pixels] in [0, 1] to
-        logits [batch classes]; the parameters are `state.params`.
+      apply_fn: `apply_fn(params, x)` maps inputs, by default flat images [batch pixels]
+        in [0, 1], to logits [batch classes]; the parameters are `state.params`.
       watched: the validation split's name in the metrics, for where it is one that is
         trained on.
+      inputs_of: makes the inputs of bytes (`jaxdl.ops.unit_images` keeps the shape).
     """
 
-    @jax.jit
-    def logits_of(params: Params, images):
-        def one(image):
-            return apply_fn(params, unit_pixels(image[None]))[0]
-
-        return jax.lax.map(one, images, batch_size=1000)  # in chunks, to save memory
+    def logits_of(params: Params, image):
+        return by_thousands(apply_fn, params, image, inputs_of=inputs_of)
 
     def evaluate(state, data, key, final: bool) -> dict:
         del key  # nothing is drawn

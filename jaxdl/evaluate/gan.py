@@ -51,13 +51,21 @@ def make_sampler(
         return to_bytes(pixels(gen_params, key, num), image_shape)
 
     def interpolate(gen_params: Params, key: PRNGKey, rows: int, columns: int):
-        start, stop = jax.random.normal(key, (2, rows, 1, latent_size))
-        t = jnp.linspace(0, 1, columns)[None, :, None]
-        z = ((1 - t) * start + t * stop) / jnp.sqrt((1 - t) ** 2 + t**2)
-        flat = generator.apply(gen_params, z.reshape(rows * columns, latent_size))
+        z = latent_paths(key, rows, columns, latent_size)
+        flat = generator.apply(gen_params, z)
         return to_bytes(flat, image_shape).reshape(rows, columns, *image_shape)
 
     return Sampler(pixels, images, interpolate)
+
+
+def latent_paths(
+    key: PRNGKey, rows: int, columns: int, latent_size: int
+) -> Float[Array, "points latent"]:
+    """Latents of `Sampler.interpolate`, row by row."""
+    start, stop = jax.random.normal(key, (2, rows, 1, latent_size))
+    t = jnp.linspace(0, 1, columns)[None, :, None]
+    z = ((1 - t) * start + t * stop) / jnp.sqrt((1 - t) ** 2 + t**2)
+    return z.reshape(rows * columns, latent_size)
 
 
 def _in_chunks(apply: Callable, x: jax.Array) -> jax.Array:

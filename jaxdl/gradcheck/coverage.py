@@ -18,14 +18,20 @@ _RULE = (
 )
 
 _SCAN = "it is part of nn.recurrent, which is checked"
+_DEEP = "its layers are checked, and tests hold its gradients against PyTorch's"
 
 NOT_DIFFERENTIABLE: dict[str, str] = {
     "ops.activations.activation": "it looks up a row of a table",
     "ops.images.unit_pixels": "images are bytes",
+    "ops.images.unit_images": "images are bytes",
     "ops.images.mean_image": "images are bytes",
     "ops.images.to_bytes": "it rounds to bytes",
     "ops.images.sample_pixels": "images are bytes",
+    "ops.augmentation.randomly_mirrored": "it moves pixels of images of bytes",
+    "ops.augmentation.randomly_shifted": "it moves pixels of images of bytes",
     "ops.divergences.tolerance": "it looks up a number",
+    "ops.distortions.random_affine": "it draws maps, not from its arguments",
+    "ops.distortions.check_distortion": "it refuses numbers",
     "ops.divergences.check_log_probabilities": "it refuses numbers",
     "ops.boltzmann.check_size": "it refuses arrays",
     "ops.gaussians.check_covariance": "it refuses matrices",
@@ -42,7 +48,15 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "objectives.contrastive_divergence.check_unit_interval": "it refuses values",
     "models.autoencoder.check_code_size": "it refuses sizes",
     "models.pca.fit_pca": "equal singular values have no derivative, and none is used",
+    "nn.conv.make_geometry": "it refuses sizes",
+    "nn.pooling.ceil_padding": "it counts pixels",
     "models.gan.uniform": "it draws initial weights",
+    "models.lenet_layers.lecun_uniform": "it draws initial weights",
+    "models.lenet_layers.uniform": "it draws initial weights",
+    "models.mobilenet.mobilenet": _DEEP,
+    "models.mobilenet.mobilenet_features": _DEEP,
+    "models.squeezenet.squeezenet": _DEEP,
+    "models.squeezenet.squeezenet_features": _DEEP,
     "models.rbm.init_rbm": "it draws initial weights",
     "models.rbm.start_chains": "it draws 0 and 1",
     "models.rbm.gibbs_step": "it draws 0 and 1",
@@ -51,6 +65,9 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "models.logistic.fit_logistic": "it minimises logistic_objective, which is checked",
     "models.stack.encoder_layer": "it names parameters anew",
     "models.stack.rbm_layer": "it names parameters anew",
+    "models.transfer.read_features": "images are bytes",
+    "models.transfer.frozen": "it puts models together, which are checked",
+    "models.transfer.whole": "it puts models together, which are checked",
     "models.perceptron.check_labels": "it refuses labels",
     "models.perceptron.predict": _RULE,
     "models.perceptron.update": _RULE,

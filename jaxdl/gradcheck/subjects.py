@@ -21,10 +21,13 @@ from jaxdl.gradcheck.autoencoders import AUTOENCODERS
 from jaxdl.gradcheck.boltzmann import BOLTZMANN
 from jaxdl.gradcheck.check import LeafReport, check
 from jaxdl.gradcheck.classifiers import CLASSIFIERS
+from jaxdl.gradcheck.convolutions import CONVOLUTIONS
 from jaxdl.gradcheck.coverage import NOT_DIFFERENTIABLE
+from jaxdl.gradcheck.dcgan import DCGAN
 from jaxdl.gradcheck.distributions import DISTRIBUTIONS
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.games import GAMES
+from jaxdl.gradcheck.lenet import LENET
 from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.gradcheck.recurrences import RECURRENCES
 from jaxdl.gradcheck.variational import VARIATIONAL
@@ -397,8 +400,11 @@ def _subjects() -> list[Subject]:
         *(Subject(*row) for row in AUTOENCODERS),
         *(Subject(*row) for row in BOLTZMANN),
         *(Subject(*row) for row in CLASSIFIERS),
+        *(Subject(*row) for row in CONVOLUTIONS),
         *(Subject(*row) for row in DISTRIBUTIONS),
         *(Subject(*row) for row in GAMES),
+        *(Subject(*row) for row in DCGAN),
+        *(Subject(*row) for row in LENET),
         *(Subject(*row) for row in VARIATIONAL),
         one(_forward, "models.mlp.forward"),
         *(_mlp(name) for name in ACTIVATIONS),

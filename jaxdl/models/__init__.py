@@ -6,6 +6,8 @@ from jaxdl.models.autoencoder import check_code_size as check_code_size
 from jaxdl.models.autoencoder import squared_jacobian as squared_jacobian
 from jaxdl.models.char_lm import CharModel as CharModel
 from jaxdl.models.char_lm import char_lm as char_lm
+from jaxdl.models.dcgan import dcgan as dcgan
+from jaxdl.models.dcgan import dcgan_features as dcgan_features
 from jaxdl.models.flow import Flow as Flow
 from jaxdl.models.flow import coupling_flow as coupling_flow
 from jaxdl.models.gan import GAN as GAN
@@ -14,9 +16,15 @@ from jaxdl.models.gan import paper_gan as paper_gan
 from jaxdl.models.gan import plane_gan as plane_gan
 from jaxdl.models.gan import small_gan as small_gan
 from jaxdl.models.gan import with_mean_image as with_mean_image
+from jaxdl.models.lenet import LeNet as LeNet
+from jaxdl.models.lenet import enlarge_inputs as enlarge_inputs
+from jaxdl.models.lenet import lenet5 as lenet5
+from jaxdl.models.lenet import modern_lenet as modern_lenet
 from jaxdl.models.mlp import Trace as Trace
 from jaxdl.models.mlp import forward as forward
 from jaxdl.models.mlp import mlp as mlp
+from jaxdl.models.mobilenet import mobilenet as mobilenet
+from jaxdl.models.mobilenet import mobilenet_features as mobilenet_features
 from jaxdl.models.pacgan import pacgan as pacgan
 from jaxdl.models.pca import Pca as Pca
 from jaxdl.models.pca import fit_pca as fit_pca
@@ -25,6 +33,8 @@ from jaxdl.models.pca import pca_decode as pca_decode
 from jaxdl.models.pca import pca_encode as pca_encode
 from jaxdl.models.sequence import lstm_1997_readout as lstm_1997_readout
 from jaxdl.models.sequence import sequence_readout as sequence_readout
+from jaxdl.models.squeezenet import squeezenet as squeezenet
+from jaxdl.models.squeezenet import squeezenet_features as squeezenet_features
 from jaxdl.models.stack import encoder_layer as encoder_layer
 from jaxdl.models.stack import rbm_layer as rbm_layer
 from jaxdl.models.stack import stack_features as stack_features

@@ -36,6 +36,11 @@ from jaxdl.ops.adversarial import (
 from jaxdl.ops.corruption import gaussian_noise as gaussian_noise
 from jaxdl.ops.corruption import masking_noise as masking_noise
 from jaxdl.ops.corruption import salt_and_pepper as salt_and_pepper
+from jaxdl.ops.distortions import Affine as Affine
+from jaxdl.ops.distortions import Distortion as Distortion
+from jaxdl.ops.distortions import affine_images as affine_images
+from jaxdl.ops.distortions import distort as distort
+from jaxdl.ops.distortions import random_affine as random_affine
 from jaxdl.ops.divergences import Estimate as Estimate
 from jaxdl.ops.divergences import check_log_probabilities as check_log_probabilities
 from jaxdl.ops.divergences import cross_entropy as cross_entropy
@@ -63,6 +68,7 @@ from jaxdl.ops.gaussians import standard_normal_kl as standard_normal_kl
 from jaxdl.ops.images import mean_image as mean_image
 from jaxdl.ops.images import sample_pixels as sample_pixels
 from jaxdl.ops.images import to_bytes as to_bytes
+from jaxdl.ops.images import unit_images as unit_images
 from jaxdl.ops.images import unit_pixels as unit_pixels
 from jaxdl.ops.losses import bernoulli_cross_entropy as bernoulli_cross_entropy
 from jaxdl.ops.losses import half_squared_error as half_squared_error

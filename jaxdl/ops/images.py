@@ -8,17 +8,24 @@ from jaxtyping import Array, Float, UInt8
 from jaxdl.types import PRNGKey
 
 
-def unit_pixels(
+def unit_images(
     image: UInt8[Array, "batch height width channels"],
-) -> Float[Array, "batch pixels"]:
-    """Images as flat rows of float32 in [0, 1]: byte / 255, channels innermost.
+) -> Float[Array, "batch height width channels"]:
+    """Images as float32 in [0, 1]: byte / 255.
 
     Raises:
       ValueError: if the images are not bytes; what is scaled already would shrink.
     """
     if image.dtype != jnp.uint8:
         raise ValueError(f"images must be uint8 in 0..255, got {image.dtype}")
-    return image.reshape(len(image), -1).astype(jnp.float32) / 255
+    return image.astype(jnp.float32) / 255
+
+
+def unit_pixels(
+    image: UInt8[Array, "batch height width channels"],
+) -> Float[Array, "batch pixels"]:
+    """`unit_images` as flat rows, channels innermost."""
+    return unit_images(image).reshape(len(image), -1)
 
 
 def sample_pixels(

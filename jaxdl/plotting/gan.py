@@ -54,7 +54,7 @@ def gan_figures(record: Any, sampler: Any) -> dict[str, Any]:
 
 def _gan_panels(history: History) -> list[Panel]:
     train, held_out = history
-    return [
+    panels = [
         Panel(
             "Losses on minibatches",
             "loss (nats)",
@@ -78,9 +78,8 @@ def _gan_panels(history: History) -> list[Panel]:
             },
             {"1/2": 0.5},
         ),
-        Panel(
-            "Parzen-window log-likelihood",
-            "nats per image",
-            {"validation images": (held_out, "parzen_validation")},
-        ),
     ]
+    if "parzen_validation" in held_out.values:
+        curves = {"validation images": (held_out, "parzen_validation")}
+        panels.append(Panel("Parzen-window log-likelihood", "nats per image", curves))
+    return panels

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdl.data import builders
+from jaxdl.data import builders, source_files
 from jaxdl.errors import InputError
 
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
@@ -90,7 +90,7 @@ def test_original_files_hold_the_published_images(
     if "JAXDL_TEST_DATA" not in os.environ:
         pytest.skip("JAXDL_TEST_DATA, a folder with mnist/ and fashion_mnist/, not set")
     folder = Path(os.environ["JAXDL_TEST_DATA"]) / name
-    builders.check_files(folder, builders.BUILDERS[name].SHA256)
+    source_files.check_files(folder, builders.BUILDERS[name].SHA256)
     labels = builders.read_idx(folder / "train-labels-idx1-ubyte.gz")
     assert labels[:10].tolist() == first
     assert np.bincount(labels).tolist() == train_counts
@@ -135,7 +135,7 @@ def test_download_saves_the_checked_bytes(tmp_path, serve):
         "a.gz": hashlib.sha256(content).hexdigest(),
         "b.gz": hashlib.sha256(b"b").hexdigest(),
     }
-    builders.download_files(url, sha256, tmp_path)
+    source_files.download_files(url, sha256, tmp_path)
     assert (tmp_path / "a.gz").read_bytes() == content
     assert (tmp_path / "b.gz").read_bytes() == b"b"
 
@@ -143,17 +143,17 @@ def test_download_saves_the_checked_bytes(tmp_path, serve):
 def test_download_refuses_other_bytes(tmp_path, serve):
     url = serve(lambda path: b"please log in to this network")
     with pytest.raises(OSError, match="a.gz arrived with a wrong checksum"):
-        builders.download_files(url, {"a.gz": "0" * 64}, tmp_path)
+        source_files.download_files(url, {"a.gz": "0" * 64}, tmp_path)
 
 
 def test_download_reports_a_missing_file(tmp_path, serve):
     with pytest.raises(OSError, match="HTTPError"):
-        builders.download_files(serve(lambda path: None), {"a.gz": ""}, tmp_path)
+        source_files.download_files(serve(lambda path: None), {"a.gz": ""}, tmp_path)
 
 
 @pytest.mark.parametrize("silent", ["server", "name look-up"])
 def test_download_gives_up_on_silence(silent, tmp_path, serve, monkeypatch):
-    monkeypatch.setattr(builders, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(source_files, "_SILENCE_SECONDS", 0.3)
     url = serve(lambda path: time.sleep(2))
 
     def look_up(*args):
@@ -164,19 +164,19 @@ def test_download_gives_up_on_silence(silent, tmp_path, serve, monkeypatch):
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
     start = time.monotonic()
     with pytest.raises(OSError, match="no answer|Timeout"):
-        builders.download_files(url, {"a.gz": ""}, tmp_path)
+        source_files.download_files(url, {"a.gz": ""}, tmp_path)
     assert time.monotonic() - start < 1.5
 
 
 def test_check_files_names_what_is_wrong(tmp_path):
     sha256 = {"a.gz": hashlib.sha256(b"a").hexdigest(), "b.gz": "12" * 32}
     with pytest.raises(InputError, match="no source folder .*/nowhere"):
-        builders.check_files(tmp_path / "nowhere", sha256)
+        source_files.check_files(tmp_path / "nowhere", sha256)
     (tmp_path / "a.gz").write_bytes(b"a")
     with pytest.raises(InputError, match=r"lacks b\.gz; it must hold a\.gz, b\.gz"):
-        builders.check_files(tmp_path, sha256)
+        source_files.check_files(tmp_path, sha256)
     (tmp_path / "b.gz").write_bytes(b"b")
     found = hashlib.sha256(b"b").hexdigest()[:12]
     with pytest.raises(InputError, match=f"b.gz .*expected.* 121212.*found {found}"):
-        builders.check_files(tmp_path, sha256)
-    builders.check_files(tmp_path, {"a.gz": sha256["a.gz"]})
+        source_files.check_files(tmp_path, sha256)
+    source_files.check_files(tmp_path, {"a.gz": sha256["a.gz"]})

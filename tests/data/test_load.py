@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxdl.data import IMAGE_SHAPES, Images, Split, builders, load_images, prepare
 from jaxdl.errors import InputError
@@ -150,6 +151,29 @@ def test_real_files_in_their_order(name, real_dirs):
     assert load_images(name, data_dir=data_dir).checksum == data.checksum
 
 
+def test_cifar10_subset_in_the_order_of_its_files(real_dirs):
+    sources, data_dir = real_dirs
+    source = sources / "cifar10_subset"
+    data = load_images("cifar10_subset", data_dir=data_dir, source_dir=source)
+    assert data.image_shape == IMAGE_SHAPES["cifar10_subset"] == (32, 32, 3)
+    splits = (data.train, data.validation, data.test)
+    assert [len(split.label) for split in splits] == [3500, 500, 1000]
+    labels = (source / "cifar10_labels.txt").read_text().splitlines()
+    kept = [*labels[:4000], *labels[50_000:]]
+    found = np.concatenate([split.label for split in splits])
+    np.testing.assert_array_equal(found, [int(label) for label in kept])
+    for split, i, batch, row in [  # a pixel is (x, y) in a PNG
+        (data.train, 1007, 1, 7),
+        (data.validation, 499, 3, 999),
+        (data.test, 0, 50, 0),
+    ]:
+        with Image.open(source / f"cifar10_batch_{batch}.png") as picture:
+            pixels = [picture.getpixel((x, row)) for x in (0, 1, 31, 32, 1023)]
+        image = np.asarray(split.image[i])
+        places = [(0, 0), (0, 1), (0, 31), (1, 0), (31, 31)]
+        assert [tuple(image[place]) for place in places] == pixels
+
+
 # --- preparing ------------------------------------------------------------------------
 
 
@@ -244,7 +268,7 @@ def test_unknown_name_gets_the_list_and_the_nearest(name, hint):
 
 
 def test_unknown_name_far_from_any_gets_the_list():
-    with pytest.raises(InputError, match="digits, mnist, fashion_mnist.$"):
+    with pytest.raises(InputError, match="digits, mnist, .*, cifar10_subset.$"):
         load_images("imagenet")
 
 
@@ -276,6 +300,14 @@ def test_no_source_and_no_network_names_three_ways_out(name, no_network, tmp_pat
         assert part in message
     assert all(file_name in message for file_name in builders.BUILDERS[name].SHA256)
     assert "\n" not in message
+    assert files_in(tmp_path / "data") == []
+
+
+def test_without_an_address_there_are_two_ways_out(tmp_path):
+    with pytest.raises(InputError, match="cannot be downloaded. Two ways") as error:
+        load_images("cifar10_subset", data_dir=tmp_path / "data")
+    for part in ("--source-dir FOLDER", "cifar10_labels.txt", "--data-dir FOLDER"):
+        assert part in str(error.value)
     assert files_in(tmp_path / "data") == []
 
 

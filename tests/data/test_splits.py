@@ -1,10 +1,18 @@
 """Other splits of the same images."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.data import Images, Split, load_images, mnist_basic, train_on_all
+from jaxdl.data import (
+    Images,
+    Split,
+    balanced_order,
+    load_images,
+    mnist_basic,
+    train_on_all,
+)
 from jaxdl.errors import InputError
 
 
@@ -50,3 +58,22 @@ def test_train_on_all(images):
 def test_too_few_images_are_refused():
     with pytest.raises(InputError, match="digits has 1497 .* expected 60,000"):
         mnist_basic(load_images("digits"))
+
+
+def test_every_start_of_a_balanced_order_has_as_many_of_each_class():
+    labels = np.repeat([2, 0, 1], [5, 9, 4])
+    orders = [
+        np.asarray(
+            balanced_order(jax.random.key(i), jnp.asarray(labels), num_classes=3)
+        )
+        for i in range(200)
+    ]
+    for order in orders:
+        assert sorted(order) == list(range(18))
+        for k in range(1, 5):
+            assert np.bincount(labels[order[: 3 * k]]).tolist() == [k] * 3
+        assert labels[order[15:]].tolist() == [0] * 3  # what is left
+    firsts = np.array([order[0] for order in orders])
+    # Each class leads a third of the orders, and any of its examples does.
+    assert np.all(np.abs(np.bincount(labels[firsts]) - 200 / 3) < 4 * 6.7)
+    assert len(set(firsts)) == 18

@@ -9,6 +9,7 @@ import pytest
 
 from jaxdl.data import load_images
 from jaxdl.evaluate.classification import error_percent, make_classification_evaluate
+from jaxdl.ops import unit_images
 
 
 def test_error_percent_is_a_count(variant):
@@ -52,3 +53,22 @@ def test_test_split_is_left_alone_before_the_end(measured):
 
 def evaluate_names(measured, final):
     return measured[2](final).keys()
+
+
+def test_images_that_keep_their_shape(measured):
+    """The same classifier, given images in place of flat rows."""
+    data, weights, evaluate = measured
+
+    def apply(params, x):
+        assert x.shape[1:] == (8, 8, 1)
+        return x.reshape(len(x), -1) @ params
+
+    of_images = make_classification_evaluate(
+        apply, watched="watched", inputs_of=unit_images
+    )
+    found = of_images(SimpleNamespace(params=weights), data, None, False)
+    expected = evaluate(False)
+    assert found.keys() == {"watched_loss", "watched_error"}
+    for name in ("loss", "error"):
+        ours, other = found[f"watched_{name}"], expected[f"validation_{name}"]
+        assert float(ours) == pytest.approx(float(other), rel=1e-6)

@@ -8,6 +8,7 @@ from scipy.special import log_softmax
 
 from jaxdl.data.load import Split
 from jaxdl.objectives import make_classification_loss
+from jaxdl.ops import unit_images
 
 LOSS = make_classification_loss(lambda params, x: x @ params)
 
@@ -46,3 +47,27 @@ def test_scaled_images_are_refused():
     batch = make_batch()._replace(image=jnp.ones((6, 2, 3, 1), jnp.float32))
     with pytest.raises((ValueError, TypeError)):
         LOSS(jnp.zeros((6, 4)), batch, None)
+
+
+def test_inputs_are_made_distorted_and_met_with_noise():
+    """In this order, each with a key of its own; images keep their shape here."""
+    seen = {}
+
+    def distort(key, x):
+        seen["distort"] = jax.random.key_data(key)
+        return x + 1
+
+    def apply(params, x, *, key):
+        seen["apply"] = jax.random.key_data(key)
+        return x.reshape(len(x), -1) @ params
+
+    loss_fn = make_classification_loss(
+        apply, inputs_of=unit_images, distort=distort, stochastic=True
+    )
+    batch, params = make_batch(), jax.random.normal(jax.random.key(0), (6, 4))
+    loss, _ = loss_fn(params, batch, jax.random.key(3))
+    x = np.asarray(batch.image, np.float64).reshape(6, 6) / 255 + 1
+    log_p = log_softmax(x @ np.asarray(params, np.float64), axis=1)
+    expected = -log_p[np.arange(6), np.asarray(batch.label)].mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    assert not np.array_equal(seen["distort"], seen["apply"])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.ops.images import sample_pixels, to_bytes, unit_pixels
+from jaxdl.ops.images import sample_pixels, to_bytes, unit_images, unit_pixels
 
 
 def test_unit_pixels_equals_numpy(variant):
@@ -15,6 +15,13 @@ def test_unit_pixels_equals_numpy(variant):
     expected = image.reshape(5, 24) / np.float32(255)
     # XLA may multiply by 1/255 under jit: one rounding more.
     np.testing.assert_allclose(found, expected, rtol=2e-7)
+
+
+def test_unit_images_keep_their_shape():
+    image = np.random.default_rng(0).integers(0, 256, (5, 3, 2, 4), np.uint8)
+    found = unit_images(jnp.asarray(image))
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, image / np.float32(255), rtol=2e-7)
 
 
 def test_channels_are_innermost():
@@ -78,7 +85,7 @@ def test_refuses_what_is_not_bytes(dtype):
 
 def test_refuses_by_itself():
     """Outside the tests no annotation is checked."""
-    unchecked = getattr(unit_pixels, "__wrapped__", unit_pixels)
+    unchecked = getattr(unit_images, "__wrapped__", unit_images)
     with pytest.raises(ValueError, match="float32"):
         unchecked(jnp.ones((1, 2, 2, 1), jnp.float32))
 

@@ -1,6 +1,7 @@
 """Phases: each goes on from what the one before left, in the same bits however cut."""
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -23,15 +24,20 @@ from jaxdl.train.sweep import Case, sweep
 DATA = examples()
 
 
+@functools.cache
+def going_on(init):
+    """An `init` that keeps the weights of the phase before."""
+
+    def go_on(key, data, previous):
+        return init(key, data, None)._replace(weights=previous.weights)
+
+    return go_on
+
+
 def make_phases(cfg, steps=(20, 0, 30), **changes):
     """Training, then an evaluation only, then training with a new optimizer state."""
     first = make_experiment(cfg)
-
-    def go_on(key, data, previous):
-        fresh = first.init(key, data, None)
-        return fresh._replace(weights=previous.weights)
-
-    later = first._replace(init=go_on)
+    later = first._replace(init=going_on(first.init))
     names = ("early", "between", "late")
     experiments = (first, later, later._replace(**changes))
     return [Phase(*phase) for phase in zip(names, steps, experiments, strict=True)]

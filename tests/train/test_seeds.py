@@ -60,7 +60,7 @@ def test_vmap_agrees_with_sequential_after_one_step():
 @pytest.mark.parametrize("name", ["sequential", "vmap"])
 def test_the_length_of_blocks_changes_no_bit(name):
     expected, losses = advanced(name, [0, 1], [40])
-    for lengths in ([1] * 40, [37, 3], [10, 1, 9, 20]):
+    for lengths in ([1] * 40, [37, 3], [1, 1, 1, 37]):
         found, rows = advanced(name, [0, 1], lengths)
         np.testing.assert_array_equal(rows, losses)
         for left, right in zip(found, expected, strict=True):

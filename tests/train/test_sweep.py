@@ -16,8 +16,9 @@ from jaxdl.train.sweep import Case, sweep
 
 DATA = examples()
 RATES = {"slow": 1e-3, "middle": 1e-2, "fast": 1e-1}
-# Made once, so that all tests share what is compiled.
+# Made once, so that all tests share what is compiled; so do seeds, one by one.
 EXPERIMENTS = {k: make_experiment(Config(learning_rate=r)) for k, r in RATES.items()}
+SEEDS = dict(seeds=2, executor="sequential")
 
 
 def make_cases(config, **changes):
@@ -46,7 +47,7 @@ def interrupted_once(experiment):
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory):
-    config = Config(seeds=2, out=tmp_path_factory.mktemp("untouched") / "sweep")
+    config = Config(**SEEDS, out=tmp_path_factory.mktemp("untouched") / "sweep")
     drawn = []
 
     def figures(records):
@@ -65,7 +66,7 @@ def test_cases_are_runs_of_their_own(untouched, tmp_path):
         assert record.result["cases"][name] == case
         assert drawn[0][name] == case["metrics"]["error"]
     assert (record.folder / "figures" / "all.png").stat().st_size > 0
-    cfg = Config(seeds=2, learning_rate=RATES["middle"], out=tmp_path / "alone")
+    cfg = Config(**SEEDS, learning_rate=RATES["middle"], out=tmp_path / "alone")
     alone = run("toy", EXPERIMENTS["middle"], DATA, cfg).result
     case = record.result["cases"]["middle"]
     for field in ("state_sha256", "metrics", "config_hash"):
@@ -101,7 +102,7 @@ def test_finished_sweep_repeats_nothing(untouched):
 
 
 def test_goes_on_at_the_first_unfinished_case(untouched, tmp_path):
-    config = Config(seeds=2, out=tmp_path / "sweep")
+    config = Config(**SEEDS, out=tmp_path / "sweep")
     stopping = make_cases(config, middle=interrupted_once(EXPERIMENTS["middle"]))
     stopped = sweep("toy", stopping, DATA, config)
     assert stopped.exit_code == 128 + signal.SIGTERM and stopped.result is None

@@ -1,0 +1,100 @@
+"""Nets out of finished runs, for experiments that look through them."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import optax
+from jaxtyping import Array, Float
+
+from jaxdl.data import IMAGE_SHAPES
+from jaxdl.errors import InputError
+from jaxdl.models.lenet import IMAGE_SIZES, LeNet, enlarge_inputs, lenet5, modern_lenet
+from jaxdl.train.experiment import Experiment
+from jaxdl.train.folder import read_json
+from jaxdl.train.run import load_run
+from jaxdl.train.step import make_init
+from jaxdl.types import Model
+
+NUM_CLASSES = 10
+"""Of every data set that the experiment knows."""
+
+
+class Classifier(NamedTuple):
+    """A trained classifier of images [batch height width channels] in [0, 1].
+
+    Attributes:
+      logits: `logits(x)`, [batch classes].
+      features: `features(x)`, the layer below, [batch 84].
+      digest: sha256, in hex, of the state that the weights come from.
+      data: name of the data set that it was trained on.
+      image_shape: height, width and channels of that set's images.
+      num_classes: of logits.
+    """
+
+    logits: Callable[[Float[Array, "n h w c"]], Float[Array, "n classes"]]
+    features: Callable[[Float[Array, "n h w c"]], Float[Array, "n features"]]
+    digest: str
+    data: str
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
+@functools.lru_cache(maxsize=8)  # equal nets are one, compiled once
+def build_lenet(model: str, image_shape: tuple[int, int, int]) -> LeNet:
+    """The net of `experiments/lenet.py`; small images are enlarged first.
+
+    Args:
+      model: "lenet5" or "modern".
+      image_shape: height, width and channels of the images.
+    """
+    height, width, channels = image_shape
+    make = {"lenet5": lenet5, "modern": modern_lenet}[model]
+    net = make(NUM_CLASSES, channels=channels)
+    return enlarge_inputs(net) if max(height, width) < min(IMAGE_SIZES) else net
+
+
+def load_lenet(folder: str | Path) -> Classifier:
+    """The first seed's net of a finished run of `experiments/lenet.py`.
+
+    Raises:
+      InputError: if the folder holds no run, an unfinished one, or one of another
+        experiment or another version.
+      RunError: if its final checkpoint is missing or damaged.
+    """
+    folder = Path(folder)
+    written = read_json(folder / "config.json")
+    if (name := written.get("experiment")) != "lenet":
+        raise InputError(
+            f"{folder} holds a run of {name}, not of lenet: name a finished run of "
+            "experiments/lenet.py"
+        )
+    fields = written.get("config")
+    try:
+        model, data = fields["model"], fields["data"]
+        net, shape = build_lenet(model, IMAGE_SHAPES[data]), IMAGE_SHAPES[data]
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder} holds a run of another version ({error} is not known in its "
+            "config.json): run experiments/lenet.py again"
+        ) from None
+    optimizer = optax.adamw(lambda step: 0.0)  # only the form of its state counts
+    form = Experiment(
+        init=make_init(Model(net.init, net.apply), optimizer),
+        step=lambda state, batch: (state, {}),
+        evaluate=lambda *args: {},
+        figures=lambda record: {},
+    )
+    _, (state, *_) = load_run(folder, form)
+    result = read_json(folder / "result.json")
+    params = jax.device_put(state.params)
+    return Classifier(
+        functools.partial(net.apply, params),
+        functools.partial(net.features, params),
+        result["state_sha256_per_seed"][0],
+        data,
+        shape,
+        NUM_CLASSES,
+    )
