@@ -8,7 +8,7 @@
 Digits at 16 pixels take half a minute on two CPU cores, MNIST five minutes a seed. The
 classifier is a finished run of experiments/lenet.py: distances in its features compare
 only with others in the features of the same run, whose digest stands in each row. With
-`--networks mlp` the fully connected GAN of experiments/gan.py is measured likewise.
+`--networks mlp` a fully connected pair (256 units) is trained by the same recipe.
 """
 
 import dataclasses
@@ -58,7 +58,7 @@ class Config(config.RunConfig):
     ] = "digits"
     """Images to learn; coloured digits are tinted red, green or blue."""
     networks: Literal["dcgan", "mlp"] = "dcgan"
-    """Convolutional, or the fully connected pair of experiments/gan.py."""
+    """Convolutional, or a fully connected pair of 256 units for comparison."""
     upsampling: Literal["transposed", "resize"] = "transposed"
     """How the generator doubles a side: transposed convolution, or equal pixels and
     convolution."""
@@ -80,6 +80,8 @@ class Config(config.RunConfig):
     """Samples that are measured at the end."""
     arithmetic_trials: int = 1000
     """Sums of latents to try at the end (of coloured digits, with a classifier)."""
+    log_every: int = config.free(20)
+    """Steps between logged metrics; the health verdict needs 20 of them."""
     classifier: Path | None = config.free(None)
     """Folder of a finished run of experiments/lenet.py on the same images: distances
     are taken in its features; without it they are left out."""
@@ -212,6 +214,8 @@ def make_protocols(cfg: Config, data) -> dict:
         "data": data.name,
         "networks": cfg.networks,
         "image_size": cfg.image_size,
+        "train_images": len(data.train.image),
+        "latent_size": cfg.latent_size,
         "steps": cfg.steps,
         "batch_size": cfg.batch_size,
         "optimizer": f"Adam, {cfg.learning_rate:g}, beta 1 {cfg.momentum:g}",
@@ -222,12 +226,21 @@ def make_protocols(cfg: Config, data) -> dict:
         sizes = {"upsampling": cfg.upsampling, "base_channels": cfg.base_channels}
         shared |= sizes | {"statistics": "those of 1,000 latents"}
     found = {f"checkerboard_{period}": shared for period in (2, 4)}
+    real = {name: shared[name] for name in ("data", "image_size", "test_images")}
+    found |= {f"real_checkerboard_{period}": real for period in (2, 4)}
     found["value"] = evaluate.gan_protocols(data, 0, cfg.networks)["value"]
     found["svm_accuracy"] = shared | {"penalty_chosen_on": "validation images"}
     seen = shared | {"classifier": cfg.classifier_digest}
+    if cfg.classifier is not None:
+        error = load_classifier(cfg).test_error
+        seen["classifier_test_error"] = f"{error:.2f} %"
+    if cfg.data.startswith(COLOURED):
+        seen["colours"] = "not seen: largest channel"
     names = "frechet", "kernel", "precision", "recall", "classes_covered"
     found |= dict.fromkeys((*names, "class_distance"), seen)
     named = seen | {"trials": cfg.arithmetic_trials, "exemplars": 3}
+    named |= {"colours": "by their intensities", "candidates": 10_000}
+    named["latents"] = "means and sums scaled to sqrt(latent_size)"
     found["arithmetic"] = named | {"sum": "red 3 - red 7 + blue 7"}
     found["arithmetic_random"] = named | {"sum": "random digits and colours"}
     return found

@@ -122,8 +122,9 @@ class Config(config.RunConfig):
     methods: tuple[Method, ...] = Method.__args__
     """Ways to ten classes: the pretrained net frozen or tuned, the same net or a small
     one from new weights."""
-    sizes: tuple[int, ...] = (10, 40, 100, 400, 1000, 4000)
-    """Training images: as many of each class as the size allows."""
+    sizes: tuple[int, ...] | None = None
+    """Training images: as many of each class as the size allows (10, 40, 100, 400,
+    1,000 and all)."""
     image_size: int = 72
     """Height and width to which images are enlarged for the pretrained net."""
     train_on: Literal["train", "all"] = "all"
@@ -156,6 +157,8 @@ class Config(config.RunConfig):
             raise InputError(f"decay is {self.decay}: expected 0 or more, such as 0.01")
         for name in ("methods", "sizes"):
             given = getattr(self, name)
+            if given is None:
+                continue
             if not given or len(set(given)) < len(given):
                 raise InputError(f"{name} is {given}: expected at least one, each once")
 
@@ -218,7 +221,7 @@ def make_experiment(cfg: Config, make_net: Callable[[], Net]) -> Experiment:
         if previous is not None:
             subset = previous.subset
         elif data is not None:
-            order_key = jax.random.fold_in(key, 1)  # the same for every method
+            order_key = jax.random.fold_in(key, 2)  # the same for every method
             order = balanced_order(order_key, data.train.label, num_classes=CLASSES)
             subset = order[:size]
         key, params_key = jax.random.split(key)
@@ -253,7 +256,10 @@ def make_experiment(cfg: Config, make_net: Callable[[], Net]) -> Experiment:
         seen = rows(data.train, state.subset[:WATCHED])
         finished = learner.finish(state.training.params, data.pretrained, seen)
         logits = learner.predict(finished, seen)
-        values = {"trained_error": error_percent(logits, seen.label)}
+        values = {
+            "trained_error": error_percent(logits, seen.label),
+            "guesses": jnp.full(len(data.held_out.label), -1),  # none before the end
+        }
         if final:
             logits = in_chunks(learner.predict, finished, data.held_out)
             values[measure] = error_percent(logits, data.held_out.label)
@@ -281,12 +287,20 @@ def protocol(cfg: Config, data: FeaturedImages, digest: str | None) -> dict:
         "weight_decay": cfg.decay,
         "batch_size": min(cfg.batch_size, size),
         "steps": cfg.steps,
+        "epochs": round(cfg.steps * min(cfg.batch_size, size) / size, 1),
         "augmentation": varied.get(method, "mirrored"),
         "step_chosen_on": "none, the last one",
     }
     if method in ("frozen", "tuned"):
         shared["weights_sha256"] = digest
+    if method == "tuned":
+        shared["steps_of_last_layer"] = head_steps(cfg)
     return shared
+
+
+def head_steps(cfg: Config) -> int:
+    """Steps in which the last layer is trained alone, before the whole net."""
+    return RECIPES["frozen"].fields(cfg.sizes[0])["steps"] if cfg.steps else 0
 
 
 def load_data(cfg: Config, net: Net | None) -> tuple[FeaturedImages, str | None]:
@@ -337,7 +351,8 @@ def make_case(cfg: Config, make_net: Callable, data, digest: str | None):
     experiment = make_experiment(cfg, make_net)._replace(protocols=protocols)
     if method != "tuned":
         return experiment
-    fields = RECIPES["frozen"].fields(size) | {"methods": ("frozen",)}
+    fields = RECIPES["frozen"].fields(size)
+    fields |= {"methods": ("frozen",), "steps": head_steps(cfg)}
     head = dataclasses.replace(cfg, **fields)
     head_experiment = make_experiment(head, make_net)
     return [
@@ -348,6 +363,8 @@ def make_case(cfg: Config, make_net: Callable, data, digest: str | None):
 
 def train(cfg: Config) -> int:
     """Run the cases."""
+    whole = {"train": 3500, "all": 4000}[cfg.train_on]
+    cfg = config.fill_defaults(cfg, {"sizes": (10, 40, 100, 400, 1000, whole)})
     make_net = NETS[cfg.net]
     net = None if set(cfg.methods) == {"small"} else make_net()
     data, digest = load_data(cfg, net)

@@ -28,6 +28,7 @@ class Classifier(NamedTuple):
     Attributes:
       logits: `logits(x)`, [batch classes].
       features: `features(x)`, the layer below, [batch 84].
+      test_error: of the run's test images, in percent.
       digest: sha256, in hex, of the state that the weights come from.
       data: name of the data set that it was trained on.
       image_shape: height, width and channels of that set's images.
@@ -36,6 +37,7 @@ class Classifier(NamedTuple):
 
     logits: Callable[[Float[Array, "n h w c"]], Float[Array, "n classes"]]
     features: Callable[[Float[Array, "n h w c"]], Float[Array, "n features"]]
+    test_error: float
     digest: str
     data: str
     image_shape: tuple[int, int, int]
@@ -72,6 +74,11 @@ def load_lenet(folder: str | Path) -> Classifier:
             "experiments/lenet.py"
         )
     fields = written.get("config")
+    if fields and fields.get("steps") == 0:
+        raise InputError(
+            f"the net in {folder} was never trained (--steps 0): name a finished run "
+            "of experiments/lenet.py with steps"
+        )
     try:
         model, data = fields["model"], fields["data"]
         net, shape = build_lenet(model, IMAGE_SHAPES[data]), IMAGE_SHAPES[data]
@@ -93,6 +100,7 @@ def load_lenet(folder: str | Path) -> Classifier:
     return Classifier(
         functools.partial(net.apply, params),
         functools.partial(net.features, params),
+        result["metrics"]["test_error"]["per_seed"][0],
         result["state_sha256_per_seed"][0],
         data,
         shape,

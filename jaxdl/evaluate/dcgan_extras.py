@@ -56,7 +56,8 @@ def make_arithmetic_measure(arithmetic: Callable, num_trials: int) -> Callable:
     `arithmetic_digit` and `arithmetic_colour`, how often that one is right,
     `arithmetic_third_alone`, how often the mean of the blue 7 is a blue 3 already, and
     `arithmetic_chance`, the share of blue 3 among plain samples; `arithmetic_random`
-    and `arithmetic_random_chance` are over random digits and colours.
+    and `arithmetic_random_chance` are over random digits and colours. Trials that found
+    too few exemplars count as failed; `arithmetic_missing` is their share.
     """
 
     def measure(state, data, key) -> dict[str, float]:
@@ -69,6 +70,8 @@ def make_arithmetic_measure(arithmetic: Callable, num_trials: int) -> Callable:
             "arithmetic_colour": 100 * named.colour / named.trials,
             "arithmetic_third_alone": 100 * named.third_alone / named.trials,
             "arithmetic_chance": 100 * named.chance,
+            "arithmetic_missing": 100 * named.missing / named.trials,
+            "arithmetic_random_missing": 100 * drawn.missing / drawn.trials,
             "arithmetic_random": 100 * drawn.success / drawn.trials,
             "arithmetic_random_chance": 100 * drawn.chance,
         }

@@ -133,7 +133,7 @@ def test_features_for_a_linear_machine():
 
 def test_percentages_of_trials():
     def outcome(success):
-        return Outcome(200, success, 150, 160, 10, 0, 0.03)
+        return Outcome(200, success, 150, 160, 10, 4, 0.03)
 
     def arithmetic(gen_params, key, num_trials):
         assert (gen_params, num_trials) == ("generator", 200)
@@ -148,6 +148,8 @@ def test_percentages_of_trials():
             "arithmetic_colour": 80,
             "arithmetic_third_alone": 5,
             "arithmetic_chance": 3,
+            "arithmetic_missing": 2,
+            "arithmetic_random_missing": 2,
             "arithmetic_random": 45,
             "arithmetic_random_chance": 3,
         }

@@ -40,7 +40,7 @@ def nearest_mean():
         return -jnp.sum((features(x)[:, None] - means[None]) ** 2, axis=-1)
 
     return pretrained.Classifier(
-        logits, features, "d" * 64, "digits", IMAGE_SHAPES["digits"], 10
+        logits, features, 5.0, "d" * 64, "digits", IMAGE_SHAPES["digits"], 10
     )
 
 

@@ -24,7 +24,8 @@ from jaxdl.train.run import check_step
 ROOT = Path(__file__).resolve().parents[2]
 TOY = (
     "--weights toy --methods frozen tuned scratch --sizes 40 --steps 20 --seeds 2 "
-    "--batch-size 16 --block-steps 10 --image-size 16 --learning-rate 0.05"
+    "--eval-every 10 --batch-size 16 --block-steps 10 --image-size 16 "
+    "--learning-rate 0.05"
 ).split()
 
 
