@@ -273,14 +273,17 @@ def settings(layer: Layer, apply: Callable) -> dict[str, Callable[[int], Any]]:
 
 
 def time_sides(sides: dict[str, Callable], config: Config) -> dict[str, np.ndarray]:
-    """Seconds of one step; the slow sides are timed first, by themselves."""
+    """Seconds of one step; the slow sides are timed first, by themselves.
+
+    Their first call warms them up and counts only if it took two seconds or more.
+    """
     times, quick = {}, {}
     for name, side in sides.items():
         found = [_seconds(side)]
         while min(found) > SLOW_SECONDS and len(found) < 3 and sum(found) < 2:
             found.append(_seconds(side))
         if min(found) > SLOW_SECONDS:  # not only the first call, which warms up
-            times[name] = np.array(found)
+            times[name] = np.array(found[1:] or found)
         else:
             quick[name] = side
     found, _ = time_in_turns(quick, repeats=config.repeats, seconds=config.seconds / 3)

@@ -205,7 +205,10 @@ def generator_twin(image_shape, base_channels: int, latent_size: int) -> nn.Modu
     width, low = base_channels * 2 ** (halvings - 1), image_shape[0] >> halvings
     layers = {"Dense_0": ToMaps(latent_size, low, width)}
     for i in range(halvings):
-        layers |= {f"BatchNorm_{i}": nn.BatchNorm2d(width), f"f{i}": nn.ReLU()}
+        layers |= {
+            f"BatchNorm_{i}": nn.BatchNorm2d(width, track_running_stats=False),
+            f"f{i}": nn.ReLU(),
+        }
         last = i == halvings - 1
         out = image_shape[2] if last else width // 2
         conv = nn.ConvTranspose2d(width, out, 4, stride=2, padding=1, bias=last)
@@ -222,7 +225,9 @@ def discriminator_twin(image_shape, base_channels: int) -> nn.Module:
         out = base_channels * 2**i
         layers[f"Conv_{i}"] = nn.Conv2d(width, out, 4, 2, padding=1, bias=i == 0)
         if i > 0:
-            layers[f"BatchNorm_{i - 1}"] = nn.BatchNorm2d(out)
+            layers[f"BatchNorm_{i - 1}"] = nn.BatchNorm2d(
+                out, track_running_stats=False
+            )
         layers[f"f{i}"], width = nn.LeakyReLU(0.2), out
     head = FromMaps(image_shape[0] >> halvings, width, 1)
     return _net(**layers, out=head, flat=nn.Flatten(0))

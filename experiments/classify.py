@@ -65,9 +65,9 @@ class Config:
             raise InputError("--labelled needs --classes: expected synset_words.txt")
         if self.out is not None and not self.labelled:
             raise InputError("--out was given without --labelled: there is no count")
-        if self.out is not None and self.out.exists():
+        if self.out is not None and os.path.exists(self.out):
             raise InputError(f"{self.out} exists: name a new file with --out")
-        if self.out is not None and not self.out.absolute().parent.is_dir():
+        if self.out is not None and not os.path.isdir(self.out.absolute().parent):
             raise InputError(f"the folder of {self.out} is missing: make it first")
 
 
@@ -92,7 +92,7 @@ def read_pictures(paths: tuple[Path, ...]) -> tuple[np.ndarray, list[tuple[str, 
     if errors:
         others = ", ".join(str(path) for path, _ in errors[1:])
         raise InputError(
-            str(errors[0][1]) + (f"; so it is with {others}" if others else "")
+            str(errors[0][1]) + (f"; refused too: {others}" if others else "")
         )
     return np.stack(centres), notes
 
@@ -161,7 +161,7 @@ def as_result(
     published = {
         f"top{k}_accuracy_percent": {"published": f"squeezenet-top{k}"}
         for k in (1, 5)
-        if cfg.model == "squeezenet"
+        if cfg.model == "squeezenet" and not cfg.own_weights
     }
     identity = json.dumps(["classify", deciding, data_sha256], sort_keys=True)
     return {

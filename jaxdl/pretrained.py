@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from jaxdl.data import IMAGE_SHAPES
 from jaxdl.errors import InputError
 from jaxdl.models.lenet import IMAGE_SIZES, LeNet, enlarge_inputs, lenet5, modern_lenet
+from jaxdl.train.checkpoint import state_sha256
 from jaxdl.train.experiment import Experiment
 from jaxdl.train.folder import read_json
 from jaxdl.train.run import load_run
@@ -95,13 +96,18 @@ def load_lenet(folder: str | Path) -> Classifier:
         figures=lambda record: {},
     )
     _, (state, *_) = load_run(folder, form)
-    result = read_json(folder / "result.json")
+    result, digest = read_json(folder / "result.json"), state_sha256(state)
+    if result.get("state_sha256_per_seed", [None])[0] != digest:
+        raise InputError(
+            f"the result.json in {folder} is not of the weights in its checkpoint: run "
+            "experiments/lenet.py again"
+        )
     params = jax.device_put(state.params)
     return Classifier(
         functools.partial(net.apply, params),
         functools.partial(net.features, params),
         result["metrics"]["test_error"]["per_seed"][0],
-        result["state_sha256_per_seed"][0],
+        digest,
         data,
         shape,
         NUM_CLASSES,

@@ -1,5 +1,6 @@
 """Pictures from files: read with care, cut to a net's size, scaled as it expects."""
 
+import os
 import struct
 import warnings
 from pathlib import Path
@@ -46,7 +47,7 @@ def read_picture(path: str | Path) -> Picture:
         pixels (89 million).
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(
             f"{path} is a folder: expected a picture; name its files, as {path}/*.jpg"
         )
@@ -56,11 +57,11 @@ def read_picture(path: str | Path) -> Picture:
             f"the picture {path} has {image.width} x {image.height} pixels: "
             f"expected {SMALLEST_SIDE} or more each way"
         )
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _eight_bits(path, image)
     if image.has_transparency_data:
         image = _on_white(image)
         notes.append("transparency was laid on white")
-    elif image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _eight_bits(path, image)
     image = image if image.mode == "RGB" else image.convert("RGB")
     return Picture(np.array(image), tuple(notes))
 

@@ -103,7 +103,12 @@ def read_safetensors(path: Path, sha256: Mapping[str, str]) -> Tensors:
     content, digest = read_file(path, sha256)
     try:
         arrays = safetensors.numpy.load(content)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+    except KeyError as error:
+        raise InputError(
+            f"{path} holds numbers of the kind {error}: save it again as float32, each "
+            "tensor as tensor.float()"
+        ) from error
+    except (safetensors.SafetensorError, ValueError) as error:
         raise InputError(
             f"{path} is no whole safetensors file ({error}): save it again with "
             "safetensors.torch.save_file"

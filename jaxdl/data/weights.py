@@ -1,6 +1,7 @@
 """Pretrained weights: from the files of other frameworks to parameters of our nets."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,7 +108,7 @@ def load_mobilenet(
 def _mobilenet_folder(path: Path) -> Path:
     if path.name == "model.json":
         return path.parent
-    if path.is_file():
+    if os.path.isfile(path):
         read_file(path, {})  # says if it is a pickle
         raise InputError(
             f"{path} holds no weights of MobileNet: expected a folder with model.json "
@@ -118,9 +119,14 @@ def _mobilenet_folder(path: Path) -> Path:
 
 def _squeezenet_file(path: Path) -> Path:
     """The file to read: the path itself, or the only one that fits in a folder."""
-    if path.is_dir():
+    if os.path.isdir(path):
         kinds = (".param", ".safetensors")
-        found = sorted(file for file in path.iterdir() if file.suffix in kinds)
+        try:
+            found = sorted(file for file in path.iterdir() if file.suffix in kinds)
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be read ({error.strerror}): name a folder with weights"
+            ) from error
         if len(found) != 1:
             names = ", ".join(file.name for file in found) or "none"
             raise InputError(

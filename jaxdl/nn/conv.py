@@ -115,6 +115,7 @@ def conv_transpose(
     """
     _check_channels(lhs.shape[3], rhs.shape, 1)
     strides, kernel_size = tuple(strides), rhs.shape[:2]
+    _check_steps(strides)
     around = _transposed_padding(kernel_size, strides, padding)
     sizes = zip(lhs.shape[1:3], kernel_size, strides, around, strict=True)
     input_size = tuple(
@@ -205,6 +206,7 @@ def make_geometry(
     _check_channels(image_shape[2], kernel_shape, groups)
     input_size, kernel_size = tuple(image_shape[:2]), tuple(kernel_shape[:2])
     dilation = (1, 1) if dilation is None else tuple(dilation)
+    _check_steps((*strides, *dilation))
     geometry = Geometry(
         input_size, kernel_size, tuple(strides), dilation=dilation, groups=groups
     )
@@ -220,6 +222,13 @@ def make_geometry(
             "a smaller kernel or larger images"
         )
     return geometry
+
+
+def _check_steps(steps: Sequence[int]) -> None:
+    if min(steps) < 1:
+        raise InputError(
+            f"strides and dilation are {', '.join(map(str, steps))}: expected 1 or more"
+        )
 
 
 def _check_channels(channels: int, kernel_shape: Sequence[int], groups: int) -> None:
@@ -241,9 +250,13 @@ def _transposed_padding(kernel_size, strides, padding):
     """Zeros before and after the spread image, as `lax.conv_transpose` has them."""
     if not isinstance(padding, str):
         return tuple((int(low), int(high)) for low, high in padding)
+    if padding.upper() not in ("SAME", "VALID"):
+        raise InputError(
+            f"padding is {padding!r}: expected SAME, VALID, or pairs of zeros"
+        )
     pads = []
     for k, s in zip(kernel_size, strides, strict=True):
-        if padding == "VALID":
+        if padding.upper() == "VALID":
             pads.append((k - 1, k - 1 + s - 1 + max(k - s, 0) - (k - 1)))
         else:
             low = k - 1 if s > k - 1 else -(-(k + s - 2) // 2)
@@ -284,8 +297,12 @@ def _xla_kernel_gradient(geometry, precision, x: Images, grads: Images) -> Kerne
 @functools.cache
 def _compiled_by_platform(name: str, geometry: Geometry, precision) -> Callable:
     """A bilinear function of two arrays, with the rule of its own for `vmap`."""
-    on_cpu = functools.partial(getattr(conv_cpu, name), geometry)
     elsewhere = functools.partial(globals()[f"_xla_{name}"], geometry, precision)
+
+    def on_cpu(a, b):
+        if 0 in (*a.shape, *b.shape):  # no images: nothing to be fast at
+            return elsewhere(a, b)
+        return getattr(conv_cpu, name)(geometry, a, b)
 
     @jax.custom_batching.custom_vmap
     def compute(a, b):
@@ -294,8 +311,8 @@ def _compiled_by_platform(name: str, geometry: Geometry, precision) -> Callable:
     @compute.def_vmap
     def batched(axis_size, in_batched, a, b):
         if in_batched == [True, False] and name != "kernel_gradient":
-            merged = compute(a.reshape(-1, *a.shape[2:]), b)
-            return merged.reshape(axis_size, -1, *merged.shape[1:]), True
+            merged = compute(a.reshape(axis_size * a.shape[1], *a.shape[2:]), b)
+            return merged.reshape(*a.shape[:2], *merged.shape[1:]), True
 
         def one_by_one(a, b):
             if all(in_batched):

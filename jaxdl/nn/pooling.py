@@ -74,7 +74,7 @@ def ceil_padding(
     The "ceil mode" of other libraries: no pixel is left out.
     """
     return [
-        (0, max(0, -(-(s - w) // stride) * stride + w - s))
+        (0, max(0, min(-(-(s - w) // stride), (s - 1) // stride) * stride + w - s))
         for s, w, stride in zip(size, window, strides, strict=True)
     ]
 

@@ -129,3 +129,8 @@ def check_distortion(distortion: Distortion) -> None:
                 f"the distortion's {name} is {bound}: expected a finite number, 0 or "
                 "more"
             )
+        if name in ("scaling", "squeezing", "shearing") and bound > 5:
+            raise InputError(
+                f"the distortion's {name} is {bound}: expected at most 5, beyond which "
+                "nothing of an image is left"
+            )

@@ -261,6 +261,7 @@ def test_forward_mode_is_refused():
         (dict(padding=[(-1, -1), (0, 0)]), "padded image has 2x4"),
         (dict(feature_group_count=3), "2 channels in cannot be divided into 3"),
         (dict(kernel=(3, 3, 1, 5), feature_group_count=2), "5 channels out cannot"),
+        (dict(rhs_dilation=(0, 1)), "strides and dilation are 1, 1, 0, 1: expected 1"),
         (dict(kernel=(3, 3, 3, 4)), "2 channels and the kernel takes 3 .* expected 3"),
     ],
 )
@@ -274,6 +275,8 @@ def test_bad_input_is_named(options, message):
 def test_a_transposed_convolution_without_output_is_refused():
     with pytest.raises(InputError, match="has no output; pad less"):
         conv_transpose(normal(1, 2, 2, 1), normal(5, 5, 1, 1), (1, 1), [(0, 0)] * 2)
+    with pytest.raises(InputError, match="padding is 'full': expected SAME, VALID"):
+        conv_transpose(normal(1, 2, 2, 1), normal(2, 2, 1, 1), (1, 1), "full")
     with pytest.raises(InputError, match="1 channels and the kernel takes 2"):
         conv_transpose(normal(1, 2, 2, 1), normal(5, 5, 2, 1), (1, 1), "SAME")
 
@@ -293,6 +296,20 @@ def test_what_it_does_not_do_is_left_to_lax(options):
         conv_general_dilated(
             normal(2, 4, 4, 2), normal(2, 2, 2, 2), (1, 1), "SAME", **options
         )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_images_have_no_outputs(form):
+    x, kernel, strides, groups = FORMS[form]
+    x, kernel = normal(0, *x[1:]), normal(*kernel)
+
+    def total(x, kernel):
+        return conv_general_dilated(
+            x, kernel, strides, "SAME", feature_group_count=groups
+        ).sum()
+
+    value, grads = jax.value_and_grad(total, (0, 1))(x, kernel)
+    assert value == 0 and grads[0].shape == x.shape and not grads[1].any()
 
 
 def test_sizes_are_those_of_lax():

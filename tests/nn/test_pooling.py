@@ -66,6 +66,10 @@ def test_values_and_gradients_equal_torch(window, strides, padding):
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_ceil_padding_begins_no_window_outside():
+    assert ceil_padding((4, 5), (1, 2), (4, 2)) == [(0, 0), (0, 1)]
+
+
 def test_same_padding_never_wins_a_maximum():
     x = -jnp.ones((1, 3, 3, 1))
     np.testing.assert_array_equal(max_pool(x, padding="SAME"), -jnp.ones((1, 2, 2, 1)))
