@@ -75,7 +75,7 @@ class Config(config.RunConfig):
     learning_rate: float = 2e-4
     """Step size of Adam, of both players."""
     momentum: float = 0.5
-    """Adam's beta 1."""
+    """Adam's beta 1, of both players."""
     measured_samples: int = 10_000
     """Samples that are measured at the end."""
     arithmetic_trials: int = 1000
@@ -257,8 +257,6 @@ def train(cfg: Config) -> int:
         cfg = dataclasses.replace(cfg, classifier_digest=digest)
     elif cfg.classifier_digest is not None:
         raise InputError("--classifier-digest needs --classifier FOLDER")
-    else:
-        print("no --classifier: distances in its features are left out", flush=True)
     data = load(cfg)
     experiment = make_experiment(cfg)._replace(protocols=make_protocols(cfg, data))
     return run("dcgan", experiment, data, cfg).exit_code

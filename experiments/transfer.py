@@ -118,7 +118,7 @@ class Config(config.RunConfig):
     weights: Path | None = config.free(None)
     """Folder or file with the pretrained weights, for the methods frozen and tuned."""
     net: Literal[*NETS] = "squeezenet"
-    """Pretrained net."""
+    """Net that comes with weights, and that `scratch` trains from new ones."""
     methods: tuple[Method, ...] = Method.__args__
     """Ways to ten classes: the pretrained net frozen or tuned, the same net or a small
     one from new weights."""

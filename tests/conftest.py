@@ -13,6 +13,23 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+QUICKLY_COMPILED = "benchmarks evaluate experiments models objectives plotting".split()
+"""Folders whose tests spend most of their time on compiling programs that run once.
+
+The others, those of training above all, see the code that users get.
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compile_quickly(request):
+    """Leaves out most of the compiler's optimizations where running is not the cost."""
+    place = request.path.parent.name
+    quick = place in QUICKLY_COMPILED or request.path.stem == "test_experiments"
+    jax.config.update("jax_disable_most_optimizations", quick)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def under_vmap(f):
     """`f` as the last row of a `vmap` over two equal ones."""
 
