@@ -5,7 +5,7 @@
     python experiments/dcgan.py --data coloured_mnist --classifier FOLDER --seeds 3
     python experiments/dcgan.py --sample 100 --out runs/dcgan/digits_16-0123abcd
 
-Digits at 16 pixels take half a minute on two CPU cores, MNIST five minutes a seed. The
+Digits at 16 pixels take a minute on two CPU cores, MNIST four minutes a seed. The
 classifier is a finished run of experiments/lenet.py: distances in its features compare
 only with others in the features of the same run, whose digest stands in each row. With
 `--networks mlp` a fully connected pair (256 units) is trained by the same recipe.

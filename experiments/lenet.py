@@ -6,7 +6,8 @@
     python experiments/lenet.py --data mnist --train-on all --distort
 
 Test error on MNIST 0.95 % in the paper, 0.8 % with distorted images; ours:
-experiments/results. Our output layer is a softmax, our optimizer AdamW.
+experiments/results. Our output layer is a softmax, our optimizer AdamW. Two minutes a
+seed on two CPU cores.
 """
 
 import dataclasses

@@ -3,6 +3,8 @@
 One case for each form that a convolution takes on CPU, held also against XLA's own.
 """
 
+from collections.abc import Callable
+
 import jax
 from jax import lax
 
@@ -29,6 +31,20 @@ def _conv(x_shape, kernel_shape, strides=(1, 1), padding="VALID", **options):
         return Case(fn, args, _NAMES, plain=plain)
 
     return make
+
+
+def with_xlas_own(fn: Callable) -> Callable:
+    """A function of a net, with XLA's own convolutions, which have forward mode."""
+
+    def plain(*args):
+        ours = conv._forward
+        conv._forward = lambda fixed, x, kernel: conv._xla_forward(*fixed, x, kernel)
+        try:
+            return fn(*args)
+        finally:
+            conv._forward = ours
+
+    return plain
 
 
 def _transpose(key):

@@ -84,6 +84,7 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "gradcheck.problem.make_problem": _DIFFERENCES,
     "gradcheck.problem.draw_normal": "it draws numbers",
     "gradcheck.problem.draw_normals": "it draws numbers",
+    "gradcheck.convolutions.with_xlas_own": "it is another function's",
     "gradcheck.problem.quick_jit": "it compiles",
     "gradcheck.methods.choose_rows": "it draws numbers",
     "gradcheck.methods.signs_and_sizes": "it draws numbers",

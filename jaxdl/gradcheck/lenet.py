@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxdl.gradcheck.convolutions import with_xlas_own
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals
 from jaxdl.models.lenet import LeNet, enlarge_inputs, lenet5, modern_lenet
 from jaxdl.models.lenet_layers import PartialConv, TrainablePool, scaled_tanh
@@ -50,7 +51,7 @@ def _net(
             found = net.activity(params | merged, x)
             return found.f6, found.logits
 
-        return Case(fn, (small,), ("params",))
+        return Case(fn, (small,), ("params",), plain=with_xlas_own(fn))
 
     return make
 
@@ -64,7 +65,8 @@ def _layer(layer, shape: tuple[int, ...]) -> Callable[[PRNGKey], Case]:
         leaves, treedef = jax.tree.flatten(like)
         draws = draw_normals(jax.random.fold_in(key, 1), *(y.shape for y in leaves))
         params = jax.tree.unflatten(treedef, draws)
-        return Case(layer.apply, (params, x), ("params", "x"))
+        plain = with_xlas_own(layer.apply)
+        return Case(layer.apply, (params, x), ("params", "x"), plain=plain)
 
     return make
 
