@@ -13,7 +13,9 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-QUICKLY_COMPILED = "benchmarks evaluate experiments models objectives plotting".split()
+QUICKLY_COMPILED = (
+    "benchmarks data evaluate experiments models objectives ops plotting".split()
+)
 """Folders whose tests spend most of their time on compiling programs that run once.
 
 The others, those of training above all, see the code that users get.

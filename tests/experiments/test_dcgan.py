@@ -69,7 +69,7 @@ def test_what_is_measured(result):
         f"arithmetic{end}"
         for end in (
             *("", "_digit", "_colour", "_third_alone", "_chance"),
-            *("_random", "_random_chance"),
+            *("_missing", "_random", "_random_chance", "_random_missing"),
         )
     }
     boards = {f"{kind}checkerboard_{n}" for kind in ("", "real_") for n in (2, 4)}

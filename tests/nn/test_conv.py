@@ -61,7 +61,7 @@ def convolutions(draw):
     )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(case=convolutions(), dtype=st.sampled_from(["float32", "float64"]))
 def test_values_and_gradients_equal_xla(case, dtype):
     options = dict(rhs_dilation=case["dilation"], feature_group_count=case["groups"])
