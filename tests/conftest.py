@@ -9,27 +9,50 @@ import sys
 import jax
 import jax.numpy as jnp
 import pytest
+from hypothesis import settings
+from jax._src import compiler
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# The same examples in every run; `--hypothesis-profile=default` draws new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 QUICKLY_COMPILED = (
-    "benchmarks data evaluate experiments models objectives ops plotting".split()
+    "benchmarks data evaluate experiments gradcheck models nn objectives ops "
+    "plotting".split()
 )
 """Folders whose tests spend most of their time on compiling programs that run once.
 
 The others, those of training above all, see the code that users get.
 """
+WITHOUT_OPTIMIZATIONS = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def compile_quickly(request):
-    """Leaves out most of the compiler's optimizations where running is not the cost."""
+    """Leaves out most of the compiler's optimizations where running is not the cost.
+
+    JAX has no public way to give options to all programs, operations that run one by
+    one among them.
+    """
     place = request.path.parent.name
-    quick = place in QUICKLY_COMPILED or request.path.stem == "test_experiments"
-    jax.config.update("jax_disable_most_optimizations", quick)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    if place not in QUICKLY_COMPILED and request.path.stem != "test_experiments":
+        yield
+        return
+    get_options = compiler.get_compile_options
+
+    def quick_options(*args, env_options_overrides=None, **kwargs):
+        options = WITHOUT_OPTIMIZATIONS | (env_options_overrides or {})
+        return get_options(*args, env_options_overrides=options, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", quick_options)
+        yield
 
 
 def under_vmap(f):

@@ -37,12 +37,8 @@ def with_xlas_own(fn: Callable) -> Callable:
     """A function of a net, with XLA's own convolutions, which have forward mode."""
 
     def plain(*args):
-        ours = conv._forward
-        conv._forward = lambda fixed, x, kernel: conv._xla_forward(*fixed, x, kernel)
-        try:
+        with conv.xla_alone():
             return fn(*args)
-        finally:
-            conv._forward = ours
 
     return plain
 

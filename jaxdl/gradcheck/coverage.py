@@ -49,6 +49,7 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "models.autoencoder.check_code_size": "it refuses sizes",
     "models.pca.fit_pca": "equal singular values have no derivative, and none is used",
     "nn.conv.make_geometry": "it refuses sizes",
+    "nn.conv.xla_alone": "it chooses the form of what is traced",
     "nn.pooling.ceil_padding": "it counts pixels",
     "models.gan.uniform": "it draws initial weights",
     "models.lenet_layers.lecun_uniform": "it draws initial weights",

@@ -1,7 +1,9 @@
 """Two-dimensional convolution that is as fast inside loops as outside, also on CPU."""
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -15,6 +17,22 @@ from jaxdl.nn.conv_cpu import Geometry, Images, Kernel
 
 Padding = str | Sequence[tuple[int, int]]
 _ORDER = ("NHWC", "HWIO", "NHWC")
+_XLA_ALONE = contextvars.ContextVar("_XLA_ALONE", default=False)
+
+
+@contextlib.contextmanager
+def xla_alone() -> Iterator[None]:
+    """Inside, what is traced holds XLA's convolutions, also on CPU.
+
+    They are slow in loops there, and have forward mode. The setting is this thread's
+    own, and no part of what `jax.jit` remembers a program by: enter it inside of the
+    function that is compiled.
+    """
+    token = _XLA_ALONE.set(True)
+    try:
+        yield
+    finally:
+        _XLA_ALONE.reset(token)
 
 
 def conv_general_dilated(
@@ -80,7 +98,7 @@ def conv_general_dilated(
         dilation=rhs_dilation,
         groups=feature_group_count,
     )
-    return _forward((geometry, precision), lhs, rhs)
+    return _traced("forward")((geometry, precision), lhs, rhs)
 
 
 def conv_transpose(
@@ -137,7 +155,7 @@ def conv_transpose(
         ),
     )
     flipped = jnp.transpose(rhs[::-1, ::-1], (0, 1, 3, 2))
-    return _input_gradient((geometry, precision), lhs, flipped)
+    return _traced("input_gradient")((geometry, precision), lhs, flipped)
 
 
 def Conv(features: int, kernel_size: Sequence[int], **options: Any) -> nn.Conv:
@@ -262,6 +280,13 @@ def _transposed_padding(kernel_size, strides, padding):
             low = k - 1 if s > k - 1 else -(-(k + s - 2) // 2)
             pads.append((low, k + s - 2 - low))
     return tuple(pads)
+
+
+def _traced(name: str) -> Callable:
+    """The bilinear function of that name, ours or XLA's own."""
+    if _XLA_ALONE.get():
+        return lambda fixed, a, b: globals()[f"_xla_{name}"](*fixed, a, b)
+    return globals()[f"_{name}"]
 
 
 def _xla_forward(geometry: Geometry, precision, x: Images, kernel: Kernel) -> Images:

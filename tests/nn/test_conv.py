@@ -1,6 +1,7 @@
 """Convolution against XLA's own and PyTorch, in every form it takes on CPU."""
 
 import re
+import threading
 
 import flax.linen as nn
 import jax
@@ -14,6 +15,7 @@ from jax import lax
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.problem import quick_jit
 from jaxdl.nn import Conv, ConvTranspose, conv_cpu, conv_general_dilated, conv_transpose
+from jaxdl.nn.conv import xla_alone
 
 ORDER = ("NHWC", "HWIO", "NHWC")
 RNG = np.random.default_rng(0)
@@ -251,6 +253,33 @@ def test_forward_mode_is_refused():
     x, kernel = normal(1, 4, 4, 1), normal(2, 2, 1, 1)
     with pytest.raises(TypeError, match="forward-mode"):
         jax.jvp(lambda x: conv_general_dilated(x, kernel, (1, 1), "SAME"), (x,), (x,))
+
+
+def test_xlas_own_has_forward_mode_in_the_thread_that_asked():
+    x, kernel, tangent = normal(1, 4, 4, 2), normal(2, 2, 2, 3), normal(1, 4, 4, 2)
+    inside, left = threading.Event(), threading.Event()
+
+    def elsewhere():
+        with xla_alone():
+            inside.set()
+            assert left.wait(60)
+
+    other = threading.Thread(target=elsewhere)
+    other.start()
+    assert inside.wait(60)
+    for fn in (conv_general_dilated, conv_transpose):
+
+        def f(x, fn=fn):
+            return fn(x, kernel, (1, 1), "SAME")
+
+        with xla_alone():
+            y, pushed = jax.jvp(f, (x,), (tangent,))
+        np.testing.assert_allclose(y, f(x), atol=1e-5)
+        np.testing.assert_allclose(pushed, f(tangent), atol=1e-5)  # it is linear
+        with pytest.raises(TypeError):
+            jax.jvp(f, (x,), (tangent,))
+    left.set()
+    other.join()
 
 
 @pytest.mark.parametrize(
