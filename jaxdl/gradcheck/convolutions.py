@@ -98,6 +98,7 @@ CONVOLUTIONS = [
         _CONV,
         _conv((2, 5, 4, 17), (2, 2, 17, 18), rhs_dilation=(2, 1)),
     ),
+    ("conv_general_dilated[rows]", _CONV, _conv((2, 3, 3, 64), (2, 1, 64, 2))),
     (
         "conv_general_dilated[blocks]",
         _CONV,

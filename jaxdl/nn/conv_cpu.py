@@ -12,6 +12,8 @@ convolution in that order, or as one product of matrices:
 - *columns*: the derivative by the input of a strided convolution, which is also the
   transposed convolution. One product gives what each output pixel adds to each input
   pixel in its window, and the windows are then laid over each other;
+- *rows*: the derivative by a kernel of many channels. One product for each row of the
+  output, of the patches of that row alone, which stay in the cache;
 - *blocks*: the other two functions of a strided convolution. Blocks of as many pixels
   as the strides become the channels of one, and the stride 1;
 - *taps*: a kernel for each channel, as in MobileNet. Shifted images times one entry of
@@ -28,6 +30,7 @@ from jaxtyping import Array, Float
 
 _ORDER = ("NHWC", "HWIO", "NHWC")
 _FEW = 16  # channels up to which bands beat the direct form
+_MANY = 64  # channels from which a kernel's gradient is faster by rows
 
 Images = Float[Array, "_batch _height _width _channels"]
 Kernel = Float[Array, "_rows _columns _in _out"]
@@ -138,6 +141,8 @@ def kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Kernel:
         return _bands_kernel_gradient(padded, grads, geometry.kernel_size, band)
     if _is_strided(geometry):
         return _blocks_kernel_gradient(geometry, x, grads)
+    if _is_plain(geometry) and x.shape[3] >= _MANY:
+        return _rows_kernel_gradient(geometry, x, grads)
     # The output's pixels that no window reaches are cropped: one value each kernel
     # entry is left.
     sizes = zip(
@@ -222,40 +227,108 @@ def _kernel_blocks(geometry: Geometry, kernel: Kernel) -> Kernel:
     return kernel.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, -1, out_channels)
 
 
-def _blocks(geometry: Geometry, x: Images) -> Images:
-    """Padded images as blocks of pixels, as many as the windows meet."""
-    batch, _, _, channels = x.shape
-    (down, across), counts = geometry.strides, _num_blocks(geometry)
-    sizes = zip(geometry.output_size, counts, strict=True)
+def _block_padding(geometry: Geometry) -> tuple[tuple[int, int], list]:
+    """How many blocks the windows meet, down and across, and what pads images to them,
+    as `lax.pad` takes it."""
+    sizes = zip(geometry.output_size, _num_blocks(geometry), strict=True)
     rows, columns = (size + count - 1 for size, count in sizes)
-    wanted = rows * down, columns * across
+    wanted = rows * geometry.strides[0], columns * geometry.strides[1]
     padding = [
-        (low, size - have - low)
+        (low, size - have - low, 0)
         for (low, _), size, have in zip(
             geometry.padding, wanted, geometry.input_size, strict=True
         )
     ]
-    x = _pad(x, padding).reshape(batch, rows, down, columns, across, channels)
+    return (rows, columns), [(0, 0, 0), *padding, (0, 0, 0)]
+
+
+def _blocks(geometry: Geometry, x: Images) -> Images:
+    """Padded images as blocks of pixels, as many as the windows meet."""
+    batch, _, _, channels = x.shape
+    (rows, columns), padding = _block_padding(geometry)
+    x = lax.pad(x, jnp.zeros((), x.dtype), padding)
+    x = x.reshape(
+        batch, rows, geometry.strides[0], columns, geometry.strides[1], channels
+    )
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, rows, columns, -1)
 
 
-def _blocks_kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Kernel:
-    """One product for each place of a block in the kernel.
+def _blocks_of_rows(
+    geometry: Geometry, x: Images
+) -> Float[Array, "entries rows columns batch"]:
+    """The same, the images last."""
+    batch, _, _, channels = x.shape
+    (rows, columns), padding = _block_padding(geometry)
+    x = lax.pad(jnp.transpose(x, (3, 1, 2, 0)), jnp.zeros((), x.dtype), padding)
+    x = x.reshape(
+        channels, rows, geometry.strides[0], columns, geometry.strides[1], batch
+    )
+    return x.transpose(2, 4, 0, 1, 3, 5).reshape(-1, rows, columns, batch)
 
-    The gradients go first: XLA multiplies faster with the narrower matrix transposed.
+
+def _blocks_kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Kernel:
+    """One product of all the blocks in the windows with the gradients.
+
+    The images come last in both: the blocks are then long rows, quick to shift, and
+    neither matrix has to be transposed, which would halve the product's speed. Half of
+    the images at a time in a loop: what enters a loop is computed in the order it has,
+    and not, more slowly, in this one.
     """
-    blocks, flat = _blocks(geometry, x), grads.reshape(-1, grads.shape[3]).T
     (height, width), (rows, columns) = geometry.output_size, _num_blocks(geometry)
-    parts = [
-        flat @ blocks[:, i : i + height, j : j + width].reshape(flat.shape[1], -1)
-        for i in range(rows)
-        for j in range(columns)
-    ]
     (down, across), channels = geometry.strides, x.shape[3]
-    kernel = jnp.stack(parts).reshape(rows, columns, -1, down, across, channels)
-    kernel = kernel.transpose(0, 3, 1, 4, 5, 2)
+
+    def product(part):
+        x, grads = part
+        blocks = _blocks_of_rows(geometry, x)
+        shifted = jnp.stack(
+            [
+                blocks[:, i : i + height, j : j + width]
+                for i in range(rows)
+                for j in range(columns)
+            ]
+        )
+        flat = jnp.transpose(grads, (1, 2, 0, 3)).reshape(-1, grads.shape[3])
+        return shifted.reshape(-1, len(flat)) @ flat
+
+    parts = 2 if len(x) % 2 == 0 else 1
+    halves = [a.reshape(parts, -1, *a.shape[1:]) for a in (x, grads)]
+    kernel = lax.map(product, halves).sum(0)
+    kernel = kernel.reshape(rows, columns, down, across, channels, -1)
+    kernel = kernel.transpose(0, 2, 1, 3, 4, 5)
     kernel = kernel.reshape(rows * down, columns * across, channels, -1)
     return kernel[: geometry.kernel_size[0], : geometry.kernel_size[1]]
+
+
+def _rows_kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Kernel:
+    """The images come last, as in `_blocks_kernel_gradient`."""
+    (rows, columns), (_, width) = geometry.kernel_size, geometry.output_size
+    channels, out_channels = x.shape[3], grads.shape[3]
+    x = jnp.transpose(x, (3, 1, 2, 0))
+    padding = [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [*padding, (0, 0, 0)])
+    grads = jnp.transpose(grads, (1, 2, 0, 3))
+    grads = grads.reshape(len(grads), -1, out_channels)
+
+    def add_row(kernel, row):
+        top, flat = row
+        stretch = lax.dynamic_slice_in_dim(x, top, rows, axis=1)
+        patches = jnp.stack(
+            [
+                stretch[:, i : i + 1, j : j + width]
+                for i in range(rows)
+                for j in range(columns)
+            ]
+        )
+        patches = patches.reshape(-1, len(flat))
+        part = jnp.matmul(patches, flat, preferred_element_type=kernel.dtype)
+        return kernel + part, None
+
+    dtype = jnp.promote_types(x.dtype, jnp.float32)  # of the sum
+    kernel = jnp.zeros((rows * columns * channels, out_channels), dtype)
+    places = jnp.arange(geometry.output_size[0])
+    kernel, _ = lax.scan(add_row, kernel, (places, grads))
+    kernel = kernel.reshape(rows, columns, channels, out_channels)
+    return kernel.astype(x.dtype)
 
 
 def _columns(geometry: Geometry, grads: Images, kernel: Kernel) -> Images:

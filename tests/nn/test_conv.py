@@ -46,7 +46,7 @@ def convolutions(draw):
         return draw(st.integers(low, high)), draw(st.integers(low, high))
 
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    channels = groups * draw(st.sampled_from([1, 2, 5, 17]))
+    channels = groups * draw(st.sampled_from([1, 2, 5, 17, 64]))
     if draw(st.integers(0, 4)) == 0:
         groups = channels  # a kernel for each channel
     out = groups * draw(st.sampled_from([1, 2, 18]))
