@@ -196,8 +196,7 @@ class Loop:
                 )
                 if length not in compiled:
                     jax.block_until_ready(metrics)
-            with self.clock.measure("train"):
-                self._log_block(running)  # while the device runs the new block
+            self._log_block(running)  # while the device runs the new block
             running = _Block(step, metrics, length if length in compiled else 0)
             step += length
             compiled.add(length)
@@ -205,8 +204,7 @@ class Loop:
             late = time.monotonic() - last_save > self.config.save_seconds
             save = (late or step % self.save_every == 0) and step < total
             if evaluate or save:
-                with self.clock.measure("train"):
-                    held = self._log_block(running, hold=step if evaluate else None)
+                held = self._log_block(running, hold=step if evaluate else None)
                 running = None
                 if evaluate:
                     self._evaluate(states, step, held, final=False)
@@ -230,19 +228,21 @@ class Loop:
         if running is None:
             return None
         before = running.before
-        rows = self.executor.fetch(running.metrics)
+        with self.clock.measure("train"):
+            rows = self.executor.fetch(running.metrics)
         self.clock.timed_steps += running.timed_steps
         held = None
         self._require_finite(before + 1, rows)
         length = next(iter(rows.values())).shape[1]
-        for i in range(length):
-            step = before + i + 1
-            if step == hold or step == 1 or step % self.config.log_every == 0:
-                values = {name: row[:, i].tolist() for name, row in rows.items()}
-                if step == hold:
-                    held = values
-                else:
-                    self.log.write(step, self._times(), train=values)
+        with self.clock.measure("train"):
+            for i in range(length):
+                step = before + i + 1
+                if step == hold or step == 1 or step % self.config.log_every == 0:
+                    values = {name: row[:, i].tolist() for name, row in rows.items()}
+                    if step == hold:
+                        held = values
+                    else:
+                        self.log.write(step, self._times(), train=values)
         last = {name: row[:, -1] for name, row in rows.items()}
         self.progress.update(before + length, last, self.clock.steps_per_second())
         return held

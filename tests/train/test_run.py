@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import jax
 import jax.numpy as jnp
@@ -75,6 +76,28 @@ def test_what_a_run_leaves_behind(untouched):
         assert result[field] > 0
     assert len(result["state_sha256"]) == 64
     assert result["state_sha256_per_seed"] == [state_sha256(s) for s in record.states]
+
+
+def test_the_last_block_takes_time_too(tmp_path, monkeypatch):
+    """Blocks of 10 of 40 steps: the first compiles, each other one lasts 0.2 s."""
+    begin, fetched = loop.Loop.__init__, []
+
+    def slowly(self, experiment, executor, *args):
+        def fetch(metrics):
+            if fetched:
+                time.sleep(0.2)
+            fetched.append(executor.fetch(metrics))
+            return fetched[-1]
+
+        begin(self, experiment, executor._replace(fetch=fetch), *args)
+
+    monkeypatch.setattr(loop.Loop, "__init__", slowly)
+    cfg = Config(steps=40, block_steps=10, eval_every=40, out=tmp_path / "run")
+    record = run("toy", make_experiment(cfg), DATA, cfg)
+    assert len(fetched) == 4
+    assert record.result["steps_per_second"] <= 30 / 0.6
+    for line in lines_of(tmp_path / "run", clock=True):
+        assert line["clock"]["steps_per_second"] <= 10 / 0.2
 
 
 def test_each_logged_step_once(untouched):
