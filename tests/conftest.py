@@ -26,11 +26,6 @@ QUICKLY_COMPILED = (
 
 The others, those of training above all, see the code that users get.
 """
-WITHOUT_OPTIMIZATIONS = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,14 +39,16 @@ def compile_quickly(request):
     if place not in QUICKLY_COMPILED and request.path.stem != "test_experiments":
         yield
         return
-    get_options = compiler.get_compile_options
+    from jaxdl.gradcheck.problem import quick_options
 
-    def quick_options(*args, env_options_overrides=None, **kwargs):
-        options = WITHOUT_OPTIMIZATIONS | (env_options_overrides or {})
+    get_options, quick = compiler.get_compile_options, quick_options()
+
+    def get_quick_options(*args, env_options_overrides=None, **kwargs):
+        options = quick | (env_options_overrides or {})
         return get_options(*args, env_options_overrides=options, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "get_compile_options", quick_options)
+        patch.setattr(compiler, "get_compile_options", get_quick_options)
         yield
 
 

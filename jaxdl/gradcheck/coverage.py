@@ -87,6 +87,7 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "gradcheck.problem.draw_normals": "it draws numbers",
     "gradcheck.convolutions.with_xlas_own": "it is another function's",
     "gradcheck.problem.quick_jit": "it compiles",
+    "gradcheck.problem.quick_options": "they are the compiler's",
     "gradcheck.methods.choose_rows": "it draws numbers",
     "gradcheck.methods.signs_and_sizes": "it draws numbers",
     "gradcheck.methods.first_order": _DIFFERENCES,

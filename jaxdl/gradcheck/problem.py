@@ -129,11 +129,12 @@ def _draw_block(key: PRNGKey, number: Int[Array, ""] | int) -> jax.Array:
 
 def quick_jit(f: Callable) -> Callable:
     """`jax.jit` for a program that runs a few times: compiling is most of its cost."""
-    return jax.jit(f, compiler_options=_options())
+    return jax.jit(f, compiler_options=quick_options())
 
 
 @functools.cache
-def _options() -> dict[str, Any]:
+def quick_options() -> dict[str, Any]:
+    """The compiler's options of `quick_jit`; none where it does not know them."""
     options = {
         "xla_backend_optimization_level": 0,
         "xla_llvm_disable_expensive_passes": True,
