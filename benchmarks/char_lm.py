@@ -29,7 +29,7 @@ from jaxdl.cli import start
 from jaxdl.data import Text, load_text
 from jaxdl.errors import InputError
 from jaxdl.evaluate.statistics import mean_ci95
-from jaxdl.results import read_result
+from jaxdl.ledger.schema import read_result
 from jaxdl.train import provenance
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys

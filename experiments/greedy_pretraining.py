@@ -26,12 +26,12 @@ from jaxdl import evaluate, models, ops, plotting
 from jaxdl.cli import start
 from jaxdl.data import Images, load_images, mnist_basic, train_on_all
 from jaxdl.errors import InputError
+from jaxdl.ledger.published import read_published
 from jaxdl.models import rbm
 from jaxdl.nn import INITIALIZERS
 from jaxdl.objectives import make_classification_loss, make_reconstruction_loss
 from jaxdl.objectives.adversarial import image_rows
 from jaxdl.objectives.contrastive_divergence import make_contrastive_divergence_loss
-from jaxdl.results import read_published
 from jaxdl.train import config, greedy, step
 from jaxdl.train.experiment import Experiment, Phase
 from jaxdl.train.state import TrainState

@@ -30,8 +30,8 @@ import optax
 
 from jaxdl import data, evaluate, models, plotting
 from jaxdl.cli import start
+from jaxdl.ledger.published import read_published
 from jaxdl.nn import recurrent
-from jaxdl.results import read_published
 from jaxdl.train import config, stopping
 from jaxdl.train.run import Experiment, run
 

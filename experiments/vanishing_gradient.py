@@ -24,11 +24,11 @@ from jaxdl import evaluate, plotting
 from jaxdl.cli import start
 from jaxdl.data import DataName, load_images
 from jaxdl.errors import InputError
+from jaxdl.ledger.published import read_published
 from jaxdl.models import forward, mlp
 from jaxdl.nn import INITIALIZERS
 from jaxdl.objectives import make_classification_loss
 from jaxdl.ops import activation, unit_pixels
-from jaxdl.results import read_published
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
 from jaxdl.train.sweep import Case, sweep

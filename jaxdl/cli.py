@@ -11,7 +11,7 @@ import tyro
 
 from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError
-from jaxdl.results import ResultsConfig, results_command
+from jaxdl.ledger.command import ResultsConfig, results_command
 
 ConfigT = TypeVar("ConfigT")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxdl import cli, results
+from jaxdl import cli
 from jaxdl.errors import InputError, RunError
+from jaxdl.ledger.readme import BEGIN, END
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(ROOT.glob("experiments/*.py"))
@@ -193,7 +194,7 @@ def test_words_of_the_process_by_default(monkeypatch, capsys):
 
 def test_results_check(tmp_path, capsys):
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n")
+    readme.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n")
     flags = ["--readme", str(readme)]
     for name, path in [("--published", "published.json"), ("--results-dir", "results")]:
         flags += [name, str(ROOT / "experiments" / path)]

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.data import builders
-from jaxdl.results import read_result
+from jaxdl.ledger.schema import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEPS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdl import results
 from jaxdl.data.text import make_text, windows_of_pass
+from jaxdl.ledger.schema import RunResult
 from jaxdl.train.config import deciding_fields
 from jaxdl.train.seeds import seed_keys
 
@@ -72,7 +72,7 @@ def test_evaluation_equals_pytorch(twin, cfg, data):
 def argv(cfg, data, tmp_path):
     """Flags for a run with a made-up result, and its text."""
     metric = {"mean": 3.0, "ci95": None, "per_seed": [3.0], "protocol": {}}
-    result = dict.fromkeys(results._RESULT_FIELDS) | {
+    result = dict.fromkeys(RunResult.__required_keys__) | {
         "experiment": "char_lm",
         "config": json.loads(json.dumps(deciding_fields(cfg))),
         "config_hash": "0" * 8,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.data import Split
-from jaxdl.results import ledger_rows
+from jaxdl.ledger.rows import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ["pca", "two", "denoising"]

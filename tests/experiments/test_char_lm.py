@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxdl.data.text import load_text
-from jaxdl.results import read_result
+from jaxdl.ledger.schema import read_result
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = "--steps 20 --hidden-size 8 --batch-size 4 --window 8 --block-steps 5".split()

@@ -14,8 +14,8 @@ import safetensors.numpy
 from PIL import Image
 
 from jaxdl.evaluate import wilson_ci95
+from jaxdl.ledger.schema import read_result
 from jaxdl.models import squeezenet
-from jaxdl.results import read_result
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "experiments" / "classify.py"

@@ -8,8 +8,10 @@ from PIL import Image
 
 from jaxdl import evaluate
 from jaxdl.data import ring
+from jaxdl.ledger.published import read_published
+from jaxdl.ledger.rows import protocol_differences
+from jaxdl.ledger.schema import read_results
 from jaxdl.models import pacgan
-from jaxdl.results import protocol_differences, read_published, read_results
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ from PIL import Image
 
 from jaxdl.data import annulus
 from jaxdl.evaluate import gan_theory
-from jaxdl.results import protocol_differences, read_published
+from jaxdl.ledger.published import read_published
+from jaxdl.ledger.rows import protocol_differences
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdl.results import ledger_rows
+from jaxdl.ledger.rows import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = (

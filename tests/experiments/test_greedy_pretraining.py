@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.data import Images, Split, load_images
-from jaxdl.results import ledger_rows
+from jaxdl.ledger.rows import ledger_rows
 from jaxdl.train import loop
 from jaxdl.train.run import check_step, load_run
 

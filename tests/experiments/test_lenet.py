@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
+from jaxdl.ledger.schema import read_result
 from jaxdl.pretrained import load_lenet
-from jaxdl.results import read_result
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = "--steps 12 --batch-size 4 --block-steps 3 --eval-every 12 --distort".split()

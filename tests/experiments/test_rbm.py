@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxdl.results import read_result
+from jaxdl.ledger.schema import read_result
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = (

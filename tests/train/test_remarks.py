@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy_experiment import Config, examples, make_experiment
 
-from jaxdl.results import read_result
+from jaxdl.ledger.schema import read_result
 from jaxdl.train.log import read_history, seed_history
 from jaxdl.train.run import run
 from jaxdl.train.sweep import Case, sweep

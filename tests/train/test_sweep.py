@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
-from jaxdl.results import ledger_rows
+from jaxdl.ledger.rows import ledger_rows
 from jaxdl.train.run import run
 from jaxdl.train.sweep import Case, sweep
 

@@ -1,5 +1,6 @@
 """The ledger: merging, verdicts, digits, bad files, and the README's table."""
 
+import dataclasses
 import io
 import json
 import math
@@ -11,11 +12,15 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from jaxdl import results
 from jaxdl.errors import InputError
-from jaxdl.results import Published, ResultsConfig, Row, ledger_rows
+from jaxdl.ledger.command import ResultsConfig, checkout_root, results_command
+from jaxdl.ledger.published import Published, read_published
+from jaxdl.ledger.readme import BEGIN, END, readme_is_stale, update_readme
+from jaxdl.ledger.rows import Row, judge, ledger_rows
+from jaxdl.ledger.schema import read_results
+from jaxdl.ledger.table import format_table, rich_table
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "experiments" / "published.json"
 RESULTS = ROOT / "experiments" / "results"
 README = ROOT / "README.md"
@@ -120,7 +125,7 @@ def test_interval_equals_scipy(ledger):
 def test_one_seed_has_no_interval(ledger):
     (row,) = ledger(figure(), a=result([7], [213.4321]))
     assert (row.mean, row.low, row.high) == (213.4321, None, None)
-    assert "213.4 (1 seed)" in results.format_table([row])
+    assert "213.4 (1 seed)" in format_table([row])
 
 
 @pytest.mark.parametrize(
@@ -211,7 +216,7 @@ def test_metric_without_protocol_and_figure_gets_no_row(ledger):
 )
 def test_verdict_with_the_same_protocol(direction, mean, interval, verdict):
     published = Published(**figure(direction=direction))
-    assert results.judge(published, mean, *interval, ()) == verdict
+    assert judge(published, mean, *interval, ()) == verdict
 
 
 def test_published_error_does_not_soften_the_verdict(ledger):
@@ -256,7 +261,7 @@ def test_any_difference_of_protocol_is_reduced_and_listed(
     (row,) = ledger(figure(protocol=published), a=result([0], [99.0], protocol=ours))
     assert row.verdict == "Reduced"
     assert row.differences == (difference,)
-    assert difference in results.format_table([row])
+    assert difference in format_table([row])
 
 
 def test_free_fields_are_listed_and_do_not_count(ledger):
@@ -291,14 +296,14 @@ def test_a_field_the_source_leaves_open_is_repeated_not_judged(ledger):
         a=result([0], [99.0], protocol=PROTOCOL | {"step": "last"}),
     )
     assert row.verdict == "Reached" and row.differences == ()
-    assert "same; step = last" in results.format_table([row])
+    assert "same; step = last" in format_table([row])
 
 
 @pytest.mark.parametrize("files", [{}, {"a": result([0], [99.0])}], ids=["no", "yes"])
 def test_recalled_figures_get_no_verdict(ledger, files):
     (row,) = ledger(figure(trust="M"), **files)
     assert row.verdict is None
-    text = results.format_table([row])
+    text = format_table([row])
     assert "recalled" in text and text.splitlines()[1].endswith(" -")
 
 
@@ -323,7 +328,7 @@ def test_recalled_figures_get_no_verdict(ledger, files):
 def test_digits_follow_the_interval(mean, low, high, text):
     seeds = (0,) if low is None else (0, 1)
     row = Row("s", "m", None, mean, low, high, seeds, {}, (), None, ())
-    assert text in results.format_table([row])
+    assert text in format_table([row])
 
 
 def test_plain_and_markdown_tables(ledger):
@@ -331,10 +336,10 @@ def test_plain_and_markdown_tables(ledger):
         figure(system="A | B", value=225, error=2),
         a=result([0, 1, 2], [209.0, 214.0, 219.0]),
     )
-    header, line = results.format_table(rows).splitlines()
+    header, line = format_table(rows).splitlines()
     assert "225 ± 2 (Doe 1999, Table 1; P)" in line
     assert header.index("Verdict") == line.index("Reached")
-    lines = results.format_table(rows, markdown=True).splitlines()
+    lines = format_table(rows, markdown=True).splitlines()
     assert lines[2].startswith(r"| A \| B | score | 225 ± 2 ")
     assert len({text.replace(r"\|", "").count("|") for text in lines}) == 1
 
@@ -352,7 +357,7 @@ def test_terminal_table_fits_100_columns_and_keeps_brackets(ledger):
         a=result([0, 1], [209.0, 219.0], protocol=ours),
     )
     console = Console(file=io.StringIO(), width=100, markup=False)
-    console.print(results._rich_table(rows))
+    console.print(rich_table(rows))
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 100
     for piece in ("[a,", "log-likelihood", "Seeds", "Verdict", "Reduced", "Table 1"):
@@ -457,18 +462,18 @@ def test_missing_folder_is_refused(tmp_path):
 def test_update_readme_changes_only_what_is_between_the_markers(ledger, tmp_path):
     rows = ledger(figure())
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n\nrest\n")
-    assert results.readme_is_stale(readme, rows)
-    assert results.update_readme(readme, rows)
-    assert not results.readme_is_stale(readme, rows)
-    assert not results.update_readme(readme, rows)
+    readme.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nrest\n")
+    assert readme_is_stale(readme, rows)
+    assert update_readme(readme, rows)
+    assert not readme_is_stale(readme, rows)
+    assert not update_readme(readme, rows)
     text = readme.read_text()
-    assert text.startswith("# Title\n\n" + results.BEGIN)
-    assert text.endswith(results.END + "\n\nrest\n")
+    assert text.startswith("# Title\n\n" + BEGIN)
+    assert text.endswith(END + "\n\nrest\n")
     assert "Not run" in text and "old" not in text
     ours_alone = rows[0]._replace(published=None, metric="ours alone")
-    assert not results.readme_is_stale(readme, [*rows, ours_alone])
-    assert results.readme_is_stale(readme, ledger(figure(value=11)))
+    assert not readme_is_stale(readme, [*rows, ours_alone])
+    assert readme_is_stale(readme, ledger(figure(value=11)))
     assert sorted(path.name for path in tmp_path.glob("README*")) == ["README.md"]
 
 
@@ -476,18 +481,18 @@ def test_update_readme_changes_only_what_is_between_the_markers(ledger, tmp_path
     "text",
     [
         "# nothing",
-        results.BEGIN,
-        results.END + results.BEGIN,
-        2 * results.BEGIN + results.END,
-        2 * (results.BEGIN + results.END),
-        results.BEGIN + results.END + results.END,
+        BEGIN,
+        END + BEGIN,
+        2 * BEGIN + END,
+        2 * (BEGIN + END),
+        BEGIN + END + END,
     ],
 )
 def test_readme_without_its_markers_is_refused_and_kept(ledger, tmp_path, text):
     readme = tmp_path / "README.md"
     readme.write_text(text)
     with pytest.raises(InputError, match="README.md"):
-        results.update_readme(readme, ledger(figure()))
+        update_readme(readme, ledger(figure()))
     assert readme.read_text() == text
 
 
@@ -496,11 +501,11 @@ def command(ledger, tmp_path, capsys):
     """Runs `jaxdl results` on toy files; gives exit code, stdout and stderr."""
     ledger(figure(), a=result([0, 1, 2], [209.0, 214.0, 219.0]))
     readme = tmp_path / "README.md"
-    readme.write_text(f"{results.BEGIN}\n{results.END}\n")
+    readme.write_text(f"{BEGIN}\n{END}\n")
     files = ResultsConfig(tmp_path / "results", tmp_path / "published.json", readme)
 
     def run(**flags) -> tuple[int, str, str]:
-        code = results.results_command(results.dataclasses.replace(files, **flags))
+        code = results_command(dataclasses.replace(files, **flags))
         return code, *capsys.readouterr()
 
     return run
@@ -519,7 +524,7 @@ def test_command_prints_rows_as_json(command):
 
 
 def test_reader_that_closes_the_pipe_sees_no_traceback():
-    code = "from jaxdl.results import *; results_command(ResultsConfig())"
+    code = "from jaxdl.ledger.command import *; results_command(ResultsConfig())"
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -543,19 +548,19 @@ def test_flags_that_exclude_each_other_are_refused():
 
 def test_command_finds_the_checkout_around_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert results.checkout_root() == ROOT
+    assert checkout_root() == ROOT
     inner = tmp_path / "experiments" / "inner"
     inner.mkdir(parents=True)
     (tmp_path / "experiments" / "published.json").write_text("[]")
     monkeypatch.chdir(inner)
-    assert results.checkout_root() == tmp_path
+    assert checkout_root() == tmp_path
 
 
 # The repository's own files
 
 
 def test_published_figures_are_complete_and_unique():
-    figures = results.read_published(PUBLISHED)
+    figures = read_published(PUBLISHED)
     assert len(figures) == len(json.loads(PUBLISHED.read_text()))
     for entry in figures.values():
         assert set(entry._asdict()) == {*figure(), "free"}
@@ -564,7 +569,7 @@ def test_published_figures_are_complete_and_unique():
 
 
 def test_references_are_quoted_exactly():
-    figures = results.read_published(PUBLISHED)
+    figures = read_published(PUBLISHED)
     parzen = figures["gan-mnist-parzen"]
     assert (parzen.value, parzen.error, parzen.direction) == (225, 2, "higher")
     assert parzen.protocol["samples"] == 10_000
@@ -572,9 +577,9 @@ def test_references_are_quoted_exactly():
 
 
 def test_committed_results_are_readable_and_name_known_figures():
-    known = set(results.read_published(PUBLISHED))
+    known = set(read_published(PUBLISHED))
     for path in RESULTS.glob("*.json"):
-        for result in results.read_results(path).values():
+        for result in read_results(path).values():
             for metric in result["metrics"].values():
                 assert metric.get("published") in known | {None}
     ledger_rows(RESULTS, PUBLISHED)
@@ -584,5 +589,5 @@ def test_readme_table_is_current():
     text = README.read_text(encoding="utf-8")
     if not text.strip():
         pytest.skip("README.md is not written yet")
-    stale = results.readme_is_stale(README, ledger_rows(RESULTS, PUBLISHED))
+    stale = readme_is_stale(README, ledger_rows(RESULTS, PUBLISHED))
     assert not stale, "run jaxdl results --write-readme"

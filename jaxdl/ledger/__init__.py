@@ -1,0 +1,1 @@
+"""Results, published figures and the table that sets them side by side."""

@@ -1,0 +1,220 @@
+"""The rows of the ledger: what full runs reached, beside the published figures.
+
+Result files refer to published figures by their id. Results of equal configuration and
+disjoint seeds become one row, whose mean and 95 % interval are computed over all seeds.
+A sweep's file holds one result for each of its cases, and gives rows for each.
+
+Protocols are compared field by field. A metric with neither a protocol nor a published
+figure is a run's own note and gets no row.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxdl.errors import InputError
+from jaxdl.ledger.published import Published, read_published
+from jaxdl.ledger.schema import RunResult, read_results
+
+
+class Part(NamedTuple):
+    """One file's share of a row: the result and the name of the metric in it."""
+
+    file: str
+    result: RunResult
+    metric: str
+
+
+class Row(NamedTuple):
+    """One line of the ledger.
+
+    Attributes:
+      system, metric: as in the published figure, else the result's own names.
+      published: the figure to compare with, None if there is none.
+      mean, low, high: over the seeds; the 95 % t-interval needs two seeds or more, and
+        all three are None where nothing was run.
+      seeds: the seeds behind the mean, ascending.
+      protocol: ours; empty where nothing was run.
+      differences: one text for each field whose published value is not ours.
+      verdict: "Reached", "Not reached", "Reduced", "Not run", or None where there is
+        nothing to judge by.
+      files: names of the result files, with ": case" for one of a sweep.
+    """
+
+    system: str
+    metric: str
+    published: Published | None
+    mean: float | None
+    low: float | None
+    high: float | None
+    seeds: tuple[int, ...]
+    protocol: dict[str, Any]
+    differences: tuple[str, ...]
+    verdict: str | None
+    files: tuple[str, ...]
+
+
+def label(field: str) -> str:
+    return field.replace("_", " ")
+
+
+def plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def protocol_differences(
+    published: dict[str, Any], ours: dict[str, Any]
+) -> tuple[str, ...]:
+    """Each field in which two protocols differ, as "field: published -> ours".
+
+    A field that one side lacks is a difference. A published None is no difference from
+    any value of ours, as long as we state one.
+    """
+
+    def text(protocol: dict[str, Any], name: str) -> str:
+        return plain(protocol[name]) if name in protocol else "missing"
+
+    return tuple(
+        f"{label(name)}: {text(published, name)} -> {text(ours, name)}"
+        for name in [*published, *(name for name in ours if name not in published)]
+        if name not in published
+        or name not in ours
+        or published[name] not in (None, ours[name])
+    )
+
+
+def judge(
+    published: Published | None,
+    mean: float | None,
+    low: float | None,
+    high: float | None,
+    differences: tuple[str, ...],
+) -> str | None:
+    """Verdict on a mean and its interval (None, None for one seed), before rounding.
+
+    Reached: same protocol, and the mean is at or better than the figure, or the
+    interval contains it. Not reached: same protocol otherwise. Reduced: any difference
+    of protocol, free fields aside. Not run: no mean. A recalled figure, or none, gets
+    no verdict.
+    """
+    if published is None or published.trust == "M":
+        return None
+    if mean is None:
+        return "Not run"
+    if differences:
+        return "Reduced"
+    figure = published.value
+    at_or_better = {
+        "higher": mean >= figure,
+        "lower": mean <= figure,
+        "equal": mean == figure,
+    }[published.direction]
+    inside = low is not None and high is not None and low <= figure <= high
+    return "Reached" if at_or_better or inside else "Not reached"
+
+
+def _merged_row(parts: list[Part], published: Published | None) -> Row:
+    """One row from parts (file name, result, metric name) that belong together."""
+    from jaxdl.evaluate.statistics import mean_ci95  # not for --help
+
+    _, first, name = parts[0]
+    by_seed = {
+        seed: value
+        for _, result, _ in parts
+        for seed, value in zip(
+            result["seeds"], result["metrics"][name]["per_seed"], strict=True
+        )
+    }
+    seeds = tuple(sorted(by_seed))
+    mean, low, high = mean_ci95([float(by_seed[seed]) for seed in seeds])
+    if len(seeds) == 1 and (own := first["metrics"][name]["ci95"]):
+        low, high = own  # over examples, where nothing is trained
+    protocol = first["metrics"][name]["protocol"]
+    system, metric = f"{first['experiment']} ({first['data']['name']})", name
+    differences: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
+    if published is not None:
+        system, metric = published.system, published.metric
+        differences = protocol_differences(published.protocol, protocol)
+        fair = published.protocol | dict.fromkeys(published.free)
+        counted = protocol_differences(fair, protocol)
+    return Row(
+        system=system,
+        metric=metric,
+        published=published,
+        mean=mean,
+        low=low,
+        high=high,
+        seeds=seeds,
+        protocol=protocol,
+        differences=differences,
+        verdict=judge(published, mean, low, high, counted),
+        files=tuple(file for file, _, _ in parts),
+    )
+
+
+def _merged_parts(results: dict[str, RunResult]) -> list[list[Part]]:
+    """Metrics that make one row: equal in all but the seeds, which are disjoint."""
+    owner: dict[tuple[str, int], str] = {}
+    merged: dict[str, list[Part]] = {}
+    for file, result in results.items():
+        shown = {
+            name: metric
+            for name, metric in result["metrics"].items()
+            if metric["protocol"] or metric.get("published")
+        }
+        if not shown:
+            continue
+        config = result["config"] | {"seed": None, "seeds": None}
+        checksum = result["data"]["checksum"]
+        run = [result["experiment"], config, result["steps"], checksum]
+        run_key = json.dumps(run, sort_keys=True)
+        for seed in result["seeds"]:
+            if (other := owner.setdefault((run_key, seed), file)) != file:
+                raise InputError(
+                    f"{other} and {file} both hold seed {seed} of the same "
+                    "configuration: keep one of them"
+                )
+        for name, metric in shown.items():
+            protocol, figure = metric["protocol"], metric.get("published")
+            key = json.dumps([run_key, name, protocol, figure], sort_keys=True)
+            merged.setdefault(key, []).append(Part(file, result, name))
+    return list(merged.values())
+
+
+def ledger_rows(results_dir: Path, published_path: Path) -> list[Row]:
+    """Every published figure with what was reached, then results without a figure.
+
+    Args:
+      results_dir: folder of result files; its `*.json` are read.
+      published_path: the published figures.
+
+    Raises:
+      InputError: for a file that can't be used, an unknown figure, or two files that
+        hold the same seed of the same configuration.
+    """
+    figures = read_published(published_path)
+    if not results_dir.is_dir():
+        raise InputError(f"{results_dir}: no such folder of results")
+    results: dict[str, RunResult] = {}
+    for path in sorted(results_dir.glob("*.json")):
+        results |= read_results(path)
+    rows: dict[str | None, list[Row]] = {name: [] for name in [*figures, None]}
+    for parts in _merged_parts(results):
+        file, result, name = parts[0]
+        figure = result["metrics"][name].get("published")
+        if figure not in rows:
+            raise InputError(
+                f"{results_dir / file}, metrics.{name}: field 'published' names "
+                f"{figure!r}, which {published_path.name} does not hold"
+            )
+        rows[figure].append(_merged_row(parts, figures.get(figure)))
+    for name, figure in figures.items():
+        rows[name] = rows[name] or [_row_not_run(figure)]
+    return [row for group in rows.values() for row in group]
+
+
+def _row_not_run(figure: Published) -> Row:
+    verdict = judge(figure, None, None, None, ())
+    nothing = (None, None, None, (), {}, (), verdict, ())
+    return Row(figure.system, figure.metric, figure, *nothing)

@@ -1,0 +1,101 @@
+"""The ledger as a table: aligned text, Markdown, or for a terminal."""
+
+import math
+from typing import Any
+
+from jaxdl.ledger.published import Published
+from jaxdl.ledger.rows import Row, label, plain
+
+COLUMNS = (
+    "System",
+    "Metric",
+    "Published",
+    "Ours",
+    "Seeds",
+    "Protocol (published -> ours)",
+    "Verdict",
+)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    rounded = round(value, decimals) + 0.0  # the sum turns -0.0 into 0.0
+    return f"{rounded:.{max(decimals, 0)}f}"
+
+
+def _leading_digit(value: float) -> int:
+    """Power of ten of the first significant digit; 0 for zero."""
+    return math.floor(math.log10(abs(value))) if value else 0
+
+
+def _format_ours(row: Row) -> str:
+    if row.mean is None:
+        return "-"
+    if row.low is None or row.high is None:
+        return f"{_rounded(row.mean, 3 - _leading_digit(row.mean))} (1 seed)"
+    half_width = (row.high - row.low) / 2
+    if half_width <= 1e-9 * abs(row.mean):  # the same number from every seed
+        return f"{row.mean:.6g} [{row.mean:.6g}, {row.mean:.6g}]"
+    decimals = 1 - _leading_digit(half_width)  # two digits of it carry meaning
+    if decimals > 6:
+        return f"{row.mean:.2g} [{row.low:.2g}, {row.high:.2g}]"
+    mean, low, high = (_rounded(x, decimals) for x in (row.mean, row.low, row.high))
+    return f"{mean} [{low}, {high}]"
+
+
+def _format_published(figure: Published | None) -> str:
+    if figure is None:
+        return "-"
+    error = "" if figure.error is None else f" ± {figure.error:g}"
+    trust = "recalled" if figure.trust == "M" else figure.trust
+    source = f"{figure.source['paper']}, {figure.source['table']}"
+    return f"{figure.value:.6g}{error} ({source}; {trust})"
+
+
+def _format_protocol(row: Row) -> str:
+    if row.mean is None:
+        return "-"
+    stated = row.protocol
+    if row.published is not None:
+        open_fields = {k for k, v in row.published.protocol.items() if v is None}
+        stated = {k: v for k, v in row.protocol.items() if k in open_fields}
+    texts = [f"{label(name)} = {plain(value)}" for name, value in stated.items()]
+    if row.published is not None:
+        texts = [*(row.differences or ["same"]), *texts]
+    return "; ".join(texts) or "-"
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.system,
+        row.metric,
+        _format_published(row.published),
+        _format_ours(row),
+        str(len(row.seeds)) if row.seeds else "-",
+        _format_protocol(row),
+        row.verdict or "-",
+    ]
+
+
+def format_table(rows: list[Row], markdown: bool = False) -> str:
+    """The ledger as aligned text, one line per row, or as a Markdown table."""
+    if markdown:
+        lines = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, rows)]
+        escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+        return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+    lines = [list(COLUMNS), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def rich_table(rows: list[Row]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        box=box.HORIZONTALS, padding=(0, 1, 0, 0), show_lines=True, expand=True
+    )
+    for name, share in zip(COLUMNS, (11, 15, 15, 15, 6, 20, 9), strict=True):
+        table.add_column(name, overflow="fold", ratio=share)
+    for row in rows:
+        table.add_row(*(cell.replace("; ", ";\n") for cell in _cells(row)))
+    return table
