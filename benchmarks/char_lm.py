@@ -26,10 +26,10 @@ import numpy as np
 from harness import load_script, training_loop
 
 from jaxdl.cli import start
-from jaxdl.data import Text, load_text
 from jaxdl.errors import InputError
-from jaxdl.evaluate.statistics import mean_ci95
 from jaxdl.ledger.schema import read_result
+from jaxdl.measures.statistics import mean_ci95
+from jaxdl.systems.char_lm.data import Text, load_text
 from jaxdl.train import provenance
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys
@@ -67,7 +67,7 @@ class Config:
 
 
 class Twin(nn.Module):
-    """The model of `jaxdl.models.char_lm` in PyTorch, with our weights."""
+    """The model of `jaxdl.systems.char_lm.networks` in PyTorch, with our weights."""
 
     def __init__(self, params: Params):
         super().__init__()

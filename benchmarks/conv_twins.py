@@ -20,8 +20,8 @@ from harness import Data, enlarged_digits, load_script
 from torch import nn
 from torch.nn import functional
 
+from jaxdl.adversarial.networks import GAN
 from jaxdl.data.load import Split
-from jaxdl.models.gan import GAN
 from jaxdl.models.lenet import LeNet
 from jaxdl.models.lenet_layers import C3_INPUTS
 from jaxdl.pretrained import build_lenet
@@ -200,7 +200,7 @@ def _num_halvings(side: int) -> int:
 
 
 def generator_twin(image_shape, base_channels: int, latent_size: int) -> nn.Module:
-    """The generator of `jaxdl.models.dcgan` at 28 or 32 pixels."""
+    """The generator of `jaxdl.systems.dcgan.networks` at 28 or 32 pixels."""
     halvings = _num_halvings(image_shape[0])
     width, low = base_channels * 2 ** (halvings - 1), image_shape[0] >> halvings
     layers = {"Dense_0": ToMaps(latent_size, low, width)}

@@ -31,14 +31,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.roc import roc_area, roc_curve
+from jaxdl.adversarial import health
+from jaxdl.adversarial import losses as adversarial
+from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.cli import start
-from jaxdl.data.mixtures import mixture
-from jaxdl.evaluate import gan_health as health
-from jaxdl.evaluate.modes import NUM_SAMPLES, ModeCoverage, mode_coverage
-from jaxdl.evaluate.roc import roc_area, roc_curve
 from jaxdl.models.mlp import mlp
-from jaxdl.objectives.adversarial import make_gan_losses
-from jaxdl.ops import adversarial
+from jaxdl.systems.gan_modes.data import mixture
+from jaxdl.systems.gan_modes.measures import NUM_SAMPLES, ModeCoverage, mode_coverage
 from jaxdl.train import provenance
 from jaxdl.train.config import require_at_least
 from jaxdl.train.step import make_gan_init, make_gan_step

@@ -24,7 +24,7 @@ from harness import (
 )
 
 from jaxdl.cli import start
-from jaxdl.data import ring
+from jaxdl.systems.gan_modes.data import ring
 from jaxdl.train.config import require_at_least
 
 

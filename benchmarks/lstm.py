@@ -34,8 +34,8 @@ import numpy as np
 from harness import BenchmarkConfig, compare, load_script, report, time_in_turns
 
 from jaxdl.cli import start
-from jaxdl.data import load_text
 from jaxdl.nn.recurrent import Recurrence, lstm, scan_steps
+from jaxdl.systems.char_lm.data import load_text
 from jaxdl.train import provenance
 from jaxdl.train.config import fill_defaults, require_at_least
 from jaxdl.types import Params

@@ -31,8 +31,8 @@ from harness import (
 )
 
 from jaxdl.cli import start
-from jaxdl.data import Table, xor_table
 from jaxdl.errors import InputError
+from jaxdl.systems.xor.data import Table, xor_table
 from jaxdl.train.config import require_at_least
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys

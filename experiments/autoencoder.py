@@ -19,15 +19,28 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import evaluate, models, ops, plotting
+from jaxdl import models, ops
 from jaxdl.cli import start
 from jaxdl.data import DataName, load_images, train_on_all
 from jaxdl.errors import InputError
 from jaxdl.objectives import (
     make_reconstruction_loss,
-    make_variational_loss,
     sigmoid_squared_error,
     sparsity_divergence,
+)
+from jaxdl.systems.autoencoder.figures import autoencoder_figures
+from jaxdl.systems.autoencoder.measures import (
+    Coder,
+    make_reconstruction_evaluate,
+    squared_error_by_size,
+)
+from jaxdl.systems.autoencoder.networks import variational_autoencoder
+from jaxdl.systems.autoencoder.objective import make_variational_loss
+from jaxdl.systems.autoencoder.pca import fit_pca, logistic_pca, pca_decode, pca_encode
+from jaxdl.systems.autoencoder.variational_figures import variational_figures
+from jaxdl.systems.autoencoder.variational_measures import (
+    make_variational_evaluate,
+    variational_protocols,
 )
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
@@ -176,7 +189,7 @@ class Built(NamedTuple):
     """A case: its experiment, and its model as figures use it."""
 
     experiment: Experiment
-    coder: evaluate.Coder
+    coder: Coder
     steps: int
     seeds: int | None = None  # 1 where nothing is drawn, so that all would be the same
 
@@ -191,16 +204,16 @@ def make_pca(cfg: Config, sizes: Sizes) -> Built:
             x = jnp.zeros((sizes.train_images, sizes.image_size))
         else:
             x = ops.unit_pixels(data.train.image)
-        return TrainState(key, models.fit_pca(x, num), ())
+        return TrainState(key, fit_pca(x, num), ())
 
     def encode(pca, x):
-        return models.pca_encode(pca, x)[:, : cfg.latent_size]
+        return pca_encode(pca, x)[:, : cfg.latent_size]
 
     def decode(pca, codes):
         first = pca._replace(components=pca.components[: codes.shape[1]])
-        return models.pca_decode(first, codes)
+        return pca_decode(first, codes)
 
-    coder = evaluate.Coder(encode, decode, pixels=lambda outputs: outputs)
+    coder = Coder(encode, decode, pixels=lambda outputs: outputs)
     plain = make_evaluate(cfg, coder, ops.squared_error)
 
     def evaluate_fn(state, data, key, final):
@@ -208,7 +221,7 @@ def make_pca(cfg: Config, sizes: Sizes) -> Built:
         if final:
             x = ops.unit_pixels(data.test.image)
             mean, components, _ = state.params
-            by_size = evaluate.squared_error_by_size(mean, components, x)
+            by_size = squared_error_by_size(mean, components, x)
             values["squared_error_by_size"] = by_size
         return values
 
@@ -226,7 +239,7 @@ def make_pca(cfg: Config, sizes: Sizes) -> Built:
 
 def make_logistic_pca(cfg: Config, sizes: Sizes) -> Built:
     """Logistic PCA: each step fits the minibatch's codes, then descends in W and b."""
-    model = models.logistic_pca(sizes.image_size, cfg.latent_size)
+    model = logistic_pca(sizes.image_size, cfg.latent_size)
 
     def apply(params, x):
         codes = jax.lax.stop_gradient(model.encode(params, x))
@@ -292,25 +305,23 @@ def make_variational(
     """A variational autoencoder of pixels that are drawn 0 or 1."""
     *hidden_sizes, own_size = cfg.variational_sizes
     cfg = dataclasses.replace(cfg, latent_size=latent_size or own_size)
-    model = models.variational_autoencoder(
-        sizes.image_size, hidden_sizes, cfg.latent_size
-    )
-    coder = evaluate.Coder(lambda params, x: model.encode(params, x)[0], model.decode)
+    model = variational_autoencoder(sizes.image_size, hidden_sizes, cfg.latent_size)
+    coder = Coder(lambda params, x: model.encode(params, x)[0], model.decode)
     plain = make_evaluate(cfg, coder, ops.bernoulli_cross_entropy)
-    bounds = evaluate.make_variational_evaluate(
+    bounds = make_variational_evaluate(
         model, cfg.likelihood_samples, watched=watched(cfg)
     )
     optimizer, how = make_adam(cfg, sizes, "bound, Bernoulli")
     layers = [sizes.image_size, *hidden_sizes, cfg.latent_size]
     how |= {"model": "-".join(map(str, layers)) + " and back, GELU, variational"}
-    stated = evaluate.variational_protocols(
+    stated = variational_protocols(
         sizes.name, sizes.train_images, sizes.test_images, cfg.likelihood_samples, how
     )
     experiment = Experiment(
         init=step.make_init(Model(model.init, model.decode), optimizer),
         step=step.make_train_step(make_variational_loss(model), optimizer),
         evaluate=lambda *args: plain(*args) | bounds(*args),
-        figures=lambda record: plotting.variational_figures(record, model),
+        figures=lambda record: variational_figures(record, model),
         protocols=protocols(cfg, sizes, None, how) | stated,
     )
     return Built(experiment, coder, cfg.steps)
@@ -358,7 +369,7 @@ def make_adam(cfg: Config, sizes: Sizes, minimised: str):
 
 def train_net(cfg, model, loss_fn, optimizer, error_fn, stated, steps) -> Built:
     """The experiment of a model, its loss and its optimizer."""
-    coder = evaluate.Coder(model.encode, model.decode)
+    coder = Coder(model.encode, model.decode)
     experiment = Experiment(
         init=step.make_init(Model(model.init, model.apply), optimizer),
         step=step.make_train_step(loss_fn, optimizer),
@@ -371,7 +382,7 @@ def train_net(cfg, model, loss_fn, optimizer, error_fn, stated, steps) -> Built:
 
 def make_evaluate(cfg: Config, coder, error_fn):
     """Errors of images, and the votes of ten neighbours."""
-    return evaluate.make_reconstruction_evaluate(
+    return make_reconstruction_evaluate(
         coder, error_fn, watched=watched(cfg), neighbours=10
     )
 
@@ -443,7 +454,7 @@ def train(cfg: Config) -> int:
         cases[name], coders[name] = Case(own, built.experiment), built.coder
 
     def figures(records):
-        return plotting.autoencoder_figures(records, coders, make_corruption(cfg))
+        return autoencoder_figures(records, coders, make_corruption(cfg))
 
     return sweep("autoencoder", cases, data, cfg, figures=figures).exit_code
 

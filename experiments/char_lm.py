@@ -20,14 +20,15 @@ from typing import Literal
 import jax
 import optax
 
-from jaxdl import plotting
 from jaxdl.cli import start
-from jaxdl.data import text
 from jaxdl.errors import InputError
-from jaxdl.evaluate import make_text_evaluate, sample
-from jaxdl.models import char_lm
-from jaxdl.objectives import make_next_character_loss
-from jaxdl.train import carried, config
+from jaxdl.systems.char_lm import data as text
+from jaxdl.systems.char_lm import truncated_bptt as carried
+from jaxdl.systems.char_lm.figures import text_figures
+from jaxdl.systems.char_lm.measures import make_text_evaluate, sample
+from jaxdl.systems.char_lm.networks import char_lm
+from jaxdl.systems.char_lm.objective import make_next_character_loss
+from jaxdl.train import config
 from jaxdl.train.run import Experiment, run
 
 SMALL = dict(steps=1_000, hidden_size=128, window=64, batch_size=32)
@@ -109,7 +110,7 @@ def make_experiment(cfg: Config, alphabet: str) -> Experiment:
         ),
         step=carried.make_carried_step(loss_fn, optimizer),
         evaluate=make_text_evaluate(model.apply),
-        figures=lambda record: plotting.text_figures(record, model),
+        figures=lambda record: text_figures(record, model),
         batch=text.make_stream_batch(cfg.batch_size, cfg.window, cfg.restart_every),
     )
 

@@ -26,10 +26,10 @@ import numpy as np
 import tyro
 
 from jaxdl.cli import start
-from jaxdl.data.class_names import ClassName, labels_of_files, read_class_names
 from jaxdl.data.pictures import crop_centre, read_picture
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
+from jaxdl.systems.classify.data import ClassName, labels_of_files, read_class_names
 
 BATCH = 16
 """Pictures at a time: all batches are of one size, so the net is compiled once."""
@@ -135,7 +135,7 @@ def classify(likeliest, pretrained, pictures: np.ndarray) -> Found:
 
 def count(found: Found, labels: np.ndarray) -> dict[str, list[float]]:
     """Percent right with the first class and with all five, and the 95 % interval."""
-    from jaxdl.evaluate import wilson_ci95
+    from jaxdl.measures.statistics import wilson_ci95
 
     right = found.classes == labels[:, None]
     hits = {"top1": int(right[:, 0].sum()), "top5": int(right.sum())}

@@ -20,14 +20,21 @@ from typing import Literal
 import jax
 import optax
 
-from jaxdl import evaluate, models, plotting
+from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.measures import gan_protocols
+from jaxdl.adversarial.networks import mlp_gan, with_mean_image
+from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.cli import start
-from jaxdl.data import IMAGE_SHAPES, coloured, load_images, resized
+from jaxdl.data import IMAGE_SHAPES, load_images
 from jaxdl.errors import InputError
-from jaxdl.evaluate import dcgan as measures
-from jaxdl.evaluate import dcgan_extras
-from jaxdl.objectives import make_gan_losses
+from jaxdl.figures.grids import save_images
 from jaxdl.ops import mean_image
+from jaxdl.systems.dcgan import extras as dcgan_extras
+from jaxdl.systems.dcgan import measures
+from jaxdl.systems.dcgan.coloured import coloured
+from jaxdl.systems.dcgan.figures import dcgan_figures
+from jaxdl.systems.dcgan.networks import dcgan, dcgan_features
+from jaxdl.systems.dcgan.resized import resized
 from jaxdl.train import config, read_config, step
 from jaxdl.train.run import Experiment, load_run, run
 
@@ -125,9 +132,9 @@ def build(cfg: Config):
     shape = height, width, channels = image_shape(cfg)
     if cfg.networks == "mlp":
         pixels = height * width * channels
-        gan = models.mlp_gan(pixels, latent_size=cfg.latent_size)
+        gan = mlp_gan(pixels, latent_size=cfg.latent_size)
     else:
-        gan = models.dcgan(
+        gan = dcgan(
             shape,
             latent_size=cfg.latent_size,
             base_channels=cfg.base_channels,
@@ -161,11 +168,11 @@ def _make_experiment(cfg: Config) -> Experiment:
                 dcgan_extras.make_arithmetic_measure(arithmetic, cfg.arithmetic_trials),
             )
     if cfg.data == "cifar10_subset" and not is_mlp:
-        features = models.dcgan_features(shape, base_channels=cfg.base_channels)
+        features = dcgan_features(shape, base_channels=cfg.base_channels)
         extras += (dcgan_extras.make_feature_accuracy(features),)
 
     def adapt(gen_params, data):
-        return models.with_mean_image(gen_params, mean_image(data.train.image))
+        return with_mean_image(gen_params, mean_image(data.train.image))
 
     return Experiment(
         init=step.make_gan_init(
@@ -179,9 +186,9 @@ def _make_experiment(cfg: Config) -> Experiment:
             classifier=classifier,
             extras=extras,
         ),
-        figures=lambda record: plotting.dcgan_figures(record, sampler, arithmetic),
+        figures=lambda record: dcgan_figures(record, sampler, arithmetic),
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=1),
-        remarks=evaluate.health_remarks,
+        remarks=health_remarks,
     )
 
 
@@ -228,7 +235,7 @@ def make_protocols(cfg: Config, data) -> dict:
     found = {f"checkerboard_{period}": shared for period in (2, 4)}
     real = {name: shared[name] for name in ("data", "image_size", "test_images")}
     found |= {f"real_checkerboard_{period}": real for period in (2, 4)}
-    found["value"] = evaluate.gan_protocols(data, 0, cfg.networks)["value"]
+    found["value"] = gan_protocols(data, 0, cfg.networks)["value"]
     found["svm_accuracy"] = shared | {"penalty_chosen_on": "validation images"}
     seen = shared | {"classifier": cfg.classifier_digest}
     if cfg.classifier is not None:
@@ -271,7 +278,7 @@ def draw(cfg: Config) -> int:
     key = jax.random.fold_in(jax.random.key(cfg.seed), 4)
     images = build(trained)[1].images(state.gen_params, key, cfg.sample)
     name = f"{cfg.sample}-seed-{cfg.seed}"
-    print(plotting.save_images(images, cfg.out / "samples", name))
+    print(save_images(images, cfg.out / "samples", name))
     return 0
 
 

@@ -18,23 +18,22 @@ from typing import Literal
 import jax
 import optax
 
-from jaxdl import models, plotting
+from jaxdl.adversarial import losses as adversarial
+from jaxdl.adversarial.figures import gan_figures
+from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.measures import gan_protocols, make_gan_evaluate, make_sampler
+from jaxdl.adversarial.networks import mlp_gan, paper_gan, small_gan, with_mean_image
+from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, DataName, load_images
 from jaxdl.errors import InputError
-from jaxdl.evaluate import (
-    gan_protocols,
-    health_remarks,
-    make_gan_evaluate,
-    make_sampler,
-)
-from jaxdl.objectives import make_gan_losses
-from jaxdl.ops import adversarial, mean_image
+from jaxdl.figures.grids import save_images
+from jaxdl.ops import mean_image
+from jaxdl.systems.gan.max_column_norm import max_column_norm
 from jaxdl.train import config, read_config, step
-from jaxdl.train.optimizers import max_column_norm
 from jaxdl.train.run import Experiment, load_run, run
 
-NETWORKS = dict(small=models.small_gan, mlp=models.mlp_gan, paper=models.paper_gan)
+NETWORKS = dict(small=small_gan, mlp=mlp_gan, paper=paper_gan)
 GENERATOR_LOSSES = {
     "non_saturating": adversarial.non_saturating_generator_loss,
     "minimax": adversarial.minimax_generator_loss,
@@ -110,13 +109,13 @@ def make_experiment(cfg: Config) -> Experiment:
     optimizers = optimizer, optax.chain(optimizer, *bound)
 
     def adapt(gen_params, data):
-        return models.with_mean_image(gen_params, mean_image(data.train.image))
+        return with_mean_image(gen_params, mean_image(data.train.image))
 
     return Experiment(
         init=step.make_gan_init(*gan[:2], *optimizers, adapt=adapt),
         step=step.make_gan_step(*losses, *optimizers),
         evaluate=make_gan_evaluate(gan.discriminator, sampler, cfg.parzen_samples),
-        figures=lambda record: plotting.gan_figures(record, sampler),
+        figures=lambda record: gan_figures(record, sampler),
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=cfg.disc_steps),
         remarks=health_remarks,
     )
@@ -142,7 +141,7 @@ def draw(cfg: Config) -> int:
     key = jax.random.fold_in(jax.random.key(cfg.seed), 4)
     images = build(trained)[1].images(state.gen_params, key, cfg.sample)
     name = f"{cfg.sample}-seed-{cfg.seed}"
-    print(plotting.save_images(images, cfg.out / "samples", name))
+    print(save_images(images, cfg.out / "samples", name))
     return 0
 
 

@@ -23,23 +23,26 @@ from typing import Literal
 import jax
 import optax
 
-from jaxdl import data, evaluate, models, plotting
+from jaxdl.adversarial import losses as adversarial
+from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.objectives import critic_measures, make_gan_losses
 from jaxdl.cli import start
 from jaxdl.errors import InputError
+from jaxdl.measures.statistics import standard_error, welch_ci95
 from jaxdl.nn import population_statistics
-from jaxdl.objectives import (
-    critic_measures,
-    make_gan_losses,
-    make_unrolled_generator_loss,
-    wgan_gp_penalty,
-)
-from jaxdl.ops import adversarial
+from jaxdl.systems.gan_modes import measures
+from jaxdl.systems.gan_modes.data import grid, ring
+from jaxdl.systems.gan_modes.figures import mode_figures
+from jaxdl.systems.gan_modes.gradient_penalty import wgan_gp_penalty
+from jaxdl.systems.gan_modes.measures import make_modes_evaluate
+from jaxdl.systems.gan_modes.networks import pacgan
+from jaxdl.systems.gan_modes.unrolled import make_unrolled_generator_loss
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
 from jaxdl.train.sweep import Case, sweep
 
 MethodName = Literal["gan", "pacgan", "unrolled", "wgan_gp", "minibatch"]
-TARGETS = {"ring": data.ring, "grid": data.grid}
+TARGETS = {"ring": ring, "grid": grid}
 NUM_STATISTICS = 10_000
 UNROLLED_STEPS = 5
 CRITIC_STEPS = 5
@@ -104,7 +107,7 @@ def make_sample(gan):
 def make_experiment(cfg: Config) -> Experiment:
     """The experiment of a configuration with one method and one size of pack."""
     (method,), (pack,) = cfg.methods, cfg.packs
-    gan = models.pacgan(pack, minibatch=method == "minibatch")
+    gan = pacgan(pack, minibatch=method == "minibatch")
     wasserstein, unrolled = method == "wgan_gp", method == "unrolled"
     gen_loss_fn, disc_loss_fn = make_gan_losses(
         gan.generator.apply,
@@ -139,11 +142,11 @@ def make_experiment(cfg: Config) -> Experiment:
             simultaneous=not wasserstein,
             with_disc_opt_state=unrolled,
         ),
-        evaluate=evaluate.make_modes_evaluate(make_sample(gan)),
+        evaluate=make_modes_evaluate(make_sample(gan)),
         figures=lambda record: {},
         batch=batch,
         protocols=protocols(cfg),
-        remarks=evaluate.health_remarks,
+        remarks=health_remarks,
     )
 
 
@@ -153,7 +156,7 @@ def protocols(cfg: Config) -> dict:
 
     def error_of(name):
         def rounded(values):
-            error = evaluate.standard_error(values[name])
+            error = standard_error(values[name])
             return None if error is None else float(f"{error:.2g}")
 
         return rounded
@@ -169,7 +172,7 @@ def protocols(cfg: Config) -> dict:
         "steps": cfg.steps,
         "trained_on": "new points in every step",
         "statistics": f"those of {NUM_STATISTICS:,} latents",
-        "samples": evaluate.modes.NUM_SAMPLES,
+        "samples": measures.NUM_SAMPLES,
     }
     ids = {"modes": "modes", "high_quality": "quality", "reverse_kl": None}
     found = {}
@@ -188,7 +191,7 @@ def differences(results) -> list[str]:
     for name, result in results.items():
         for measure, found in result["metrics"].items():
             base = results["gan"]["metrics"][measure]["per_seed"]
-            mean, low, high = evaluate.welch_ci95(found["per_seed"], base)
+            mean, low, high = welch_ci95(found["per_seed"], base)
             if name != "gan":
                 line = f"{name} - gan, {measure}: {mean:+.3g}"
                 if low is not None:  # one seed has no interval
@@ -205,7 +208,7 @@ def train(cfg: Config) -> int:
             case = dataclasses.replace(cfg, methods=(method,), packs=(pack,))
             name = f"pacgan{pack}" if method == "pacgan" else method
             cases[name] = Case(case, make_experiment(case))
-    target, figures = TARGETS[cfg.target](), plotting.mode_figures
+    target, figures = TARGETS[cfg.target](), mode_figures
     record = sweep("gan_modes", cases, target, cfg, figures=figures)
     if record.result is not None:
         print("\n".join(differences(record.result["cases"])), flush=True)

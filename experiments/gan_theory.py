@@ -26,11 +26,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import data, evaluate, models, plotting
+from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.losses import minimax_generator_loss
+from jaxdl.adversarial.networks import plane_gan
+from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.cli import start
 from jaxdl.errors import InputError
-from jaxdl.objectives import make_gan_losses
-from jaxdl.ops import minimax_generator_loss
+from jaxdl.systems.gan_theory.data import DENSITIES, Density
+from jaxdl.systems.gan_theory.figures import theory_figures
+from jaxdl.systems.gan_theory.flow import Flow, coupling_flow
+from jaxdl.systems.gan_theory.measures import (
+    make_likelihood_evaluate,
+    make_sampled_evaluate,
+    make_theory_evaluate,
+)
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
 from jaxdl.train.sweep import Case, sweep
@@ -86,14 +95,12 @@ class Config(config.RunConfig):
                 raise InputError(f"{name} is {given}: expected at least one, each once")
 
 
-def make_flow(cfg: Config) -> models.Flow:
+def make_flow(cfg: Config) -> Flow:
     """The flow of a configuration."""
-    return models.coupling_flow(
-        2, num_layers=cfg.num_layers, hidden_size=cfg.hidden_size
-    )
+    return coupling_flow(2, num_layers=cfg.num_layers, hidden_size=cfg.hidden_size)
 
 
-def make_batch(density: data.Density, *shape: int):
+def make_batch(density: Density, *shape: int):
     """`batch(data, key, step)`: new points in an array [*shape 2] for every step."""
     num = math.prod(shape)
 
@@ -107,10 +114,10 @@ def make_batch(density: data.Density, *shape: int):
 def make_experiment(cfg: Config) -> Experiment:
     """The experiment of a configuration with one target and one generator."""
     (target,), (kind,) = cfg.targets, cfg.generators
-    density = data.DENSITIES[target]()
+    density = DENSITIES[target]()
     if kind == "likelihood":
         return likelihood_experiment(cfg, density)
-    gan = models.plane_gan(density.half_width, hidden_size=cfg.hidden_size)
+    gan = plane_gan(density.half_width, hidden_size=cfg.hidden_size)
     disc, flow = gan.discriminator, make_flow(cfg)
     optimizers = (
         optax.adam(falling(cfg.gen_learning_rate, cfg), b1=0.5, b2=0.99),
@@ -118,12 +125,12 @@ def make_experiment(cfg: Config) -> Experiment:
     )
     if kind == "flow":
         generator = Model(flow.init, flow.apply)
-        measured = evaluate.make_theory_evaluate(
+        measured = make_theory_evaluate(
             flow.log_density, disc.apply, density.log_density, density.half_width
         )
     else:
         generator = gan.generator
-        measured = evaluate.make_sampled_evaluate(
+        measured = make_sampled_evaluate(
             generator.apply, disc.apply, gan.latent_size, density
         )
     losses = make_gan_losses(
@@ -140,11 +147,11 @@ def make_experiment(cfg: Config) -> Experiment:
         figures=lambda record: {},
         batch=make_batch(density, cfg.disc_steps, cfg.batch_size),
         protocols=protocols(cfg),
-        remarks=evaluate.health_remarks,
+        remarks=health_remarks,
     )
 
 
-def likelihood_experiment(cfg: Config, density: data.Density) -> Experiment:
+def likelihood_experiment(cfg: Config, density: Density) -> Experiment:
     """The flow alone, fitted by maximum likelihood."""
     flow = make_flow(cfg)
     optimizer = optax.adam(falling(cfg.likelihood_learning_rate, cfg))
@@ -157,7 +164,7 @@ def likelihood_experiment(cfg: Config, density: data.Density) -> Experiment:
     return Experiment(
         init=step.make_init(Model(flow.init, flow.apply), optimizer),
         step=step.make_train_step(loss_fn, optimizer),
-        evaluate=evaluate.make_likelihood_evaluate(
+        evaluate=make_likelihood_evaluate(
             flow.log_density, density.log_density, density.half_width
         ),
         figures=lambda record: {},
@@ -193,12 +200,12 @@ def train(cfg: Config) -> int:
         case = dataclasses.replace(cfg, targets=(target,), generators=(kind,))
         cases[f"{target}-{kind}"] = Case(case, make_experiment(case))
     # Each case draws from its own density; one stands for them all.
-    densities = [data.DENSITIES[target]() for target in cfg.targets]
+    densities = [DENSITIES[target]() for target in cfg.targets]
     digest = hashlib.sha256("".join(d.checksum for d in densities).encode())
     together = dataclasses.replace(
         densities[0], name="-".join(cfg.targets), checksum=digest.hexdigest()
     )
-    figures = plotting.theory_figures
+    figures = theory_figures
     return sweep("gan_theory", cases, together, cfg, figures=figures).exit_code
 
 

@@ -25,12 +25,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import plotting
 from jaxdl.cli import start
-from jaxdl.data import DataName, load_images, populations, two_classes
+from jaxdl.data import DataName, load_images
 from jaxdl.errors import InputError
-from jaxdl.evaluate import distributions, learning_curves
-from jaxdl.models import gaussian, logistic
+from jaxdl.systems.generative_vs_discriminative import data as two_classes
+from jaxdl.systems.generative_vs_discriminative import (
+    distributions,
+    gaussian,
+    learning_curves,
+    logistic,
+    populations,
+)
+from jaxdl.systems.generative_vs_discriminative.figures import generative_figures
 from jaxdl.train import config
 from jaxdl.train.run import Experiment
 from jaxdl.train.sweep import Case, sweep
@@ -226,7 +232,7 @@ def train(cfg: Config) -> int:
             cases[name] = Case(case, make_distributions(case, data))
         else:
             cases[name] = Case(case, make_curves(case, name, data))
-    figures = functools.partial(plotting.generative_figures, image=data.image_shape)
+    figures = functools.partial(generative_figures, image=data.image_shape)
     name = "generative_vs_discriminative"
     return sweep(name, cases, data, cfg, figures=figures).exit_code
 

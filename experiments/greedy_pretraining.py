@@ -22,17 +22,27 @@ from typing import Literal, NamedTuple
 import jax
 import optax
 
-from jaxdl import evaluate, models, ops, plotting
+from jaxdl import models, ops
+from jaxdl.adversarial.objectives import image_rows
 from jaxdl.cli import start
 from jaxdl.data import Images, load_images, mnist_basic, train_on_all
 from jaxdl.errors import InputError
 from jaxdl.ledger.published import read_published
+from jaxdl.measures.classification import make_classification_evaluate
+from jaxdl.measures.signals import layer_signals
 from jaxdl.models import rbm
 from jaxdl.nn import INITIALIZERS
 from jaxdl.objectives import make_classification_loss, make_reconstruction_loss
-from jaxdl.objectives.adversarial import image_rows
 from jaxdl.objectives.contrastive_divergence import make_contrastive_divergence_loss
-from jaxdl.train import config, greedy, step
+from jaxdl.systems.greedy_pretraining import greedy
+from jaxdl.systems.greedy_pretraining.figures import greedy_figures
+from jaxdl.systems.greedy_pretraining.pretrained_stack import (
+    encoder_layer,
+    rbm_layer,
+    stack_features,
+)
+from jaxdl.systems.greedy_pretraining.sklearn_baselines import forest_errors, svm_errors
+from jaxdl.train import config, step
 from jaxdl.train.experiment import Experiment, Phase
 from jaxdl.train.state import TrainState
 from jaxdl.train.sweep import Case, sweep
@@ -186,9 +196,7 @@ def rbm_kind(cfg: Config, in_size: int, size: int, first: bool) -> LayerKind:
         inputs_of=lambda inputs: inputs,
         weight_decay=2e-4,
     )
-    return LayerKind(
-        init, loss_fn, models.rbm_layer, optax.sgd(cfg.rbm_rate, momentum=0.9)
-    )
+    return LayerKind(init, loss_fn, rbm_layer, optax.sgd(cfg.rbm_rate, momentum=0.9))
 
 
 def autoencoder_kind(
@@ -217,7 +225,7 @@ def autoencoder_kind(
     )
     optimizer = optax.adam(cfg.autoencoder_rate)
     return LayerKind(
-        lambda key, data: model.init(key), loss_fn, models.encoder_layer, optimizer
+        lambda key, data: model.init(key), loss_fn, encoder_layer, optimizer
     )
 
 
@@ -239,7 +247,7 @@ def layer_phase(cfg: Config, kind: LayerKind, hidden: str, number: int) -> Phase
     """The pretraining of one layer."""
 
     def inputs_of(below, batch):
-        return models.stack_features(below, image_rows(batch), hidden=hidden)
+        return stack_features(below, image_rows(batch), hidden=hidden)
 
     @jax.jit
     def losses(state, part, key):
@@ -309,10 +317,10 @@ def watched(cfg: Config) -> str:
 
 def make_evaluate(cfg: Config, model, hidden: str, *, test: bool = True):
     """Errors, and the norm of the gradient in each layer (200 validation images)."""
-    errors = evaluate.make_classification_evaluate(model.apply, watched=watched(cfg))
+    errors = make_classification_evaluate(model.apply, watched=watched(cfg))
     signals = jax.jit(
         functools.partial(
-            evaluate.layer_signals,
+            layer_signals,
             functools.partial(models.forward, hidden=hidden),
             hidden=ops.activation(hidden),
         )
@@ -332,11 +340,11 @@ def make_classical(cfg: Config, protocol: dict) -> Experiment:
     def evaluate_fn(state, data, key, final):
         name = watched(cfg)
         if cfg.cases == ("svm",):
-            return evaluate.svm_errors(
+            return svm_errors(
                 data, penalty=cfg.svm_penalty, gamma=cfg.svm_gamma, watched=name
             )
         seed = int(jax.random.bits(key) >> 1)
-        return evaluate.forest_errors(data, trees=cfg.trees, seed=seed, watched=name)
+        return forest_errors(data, trees=cfg.trees, seed=seed, watched=name)
 
     return Experiment(
         init=lambda key, data, previous: key,
@@ -442,7 +450,7 @@ def train(cfg: Config) -> int:
             for name, case in cases.items()
         }
         there = {name: row.value for name, row in rows.items() if row}
-        return plotting.greedy_figures(records, there, data.image_shape)
+        return greedy_figures(records, there, data.image_shape)
 
     return sweep("greedy_pretraining", cases, data, cfg, figures=figures).exit_code
 

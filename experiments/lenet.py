@@ -19,15 +19,15 @@ from typing import Literal
 
 import optax
 
-from jaxdl import plotting
 from jaxdl.cli import start
 from jaxdl.data import Images, load_images, train_on_all
 from jaxdl.errors import InputError
-from jaxdl.evaluate import make_classification_evaluate
+from jaxdl.measures.classification import make_classification_evaluate
 from jaxdl.objectives import make_classification_loss
-from jaxdl.ops import Distortion, distort, unit_images
-from jaxdl.ops.distortions import check_distortion
+from jaxdl.ops import unit_images
 from jaxdl.pretrained import build_lenet
+from jaxdl.systems.lenet.distortions import Distortion, check_distortion, distort
+from jaxdl.systems.lenet.figures import lenet_figures
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment, run
 from jaxdl.types import Model
@@ -120,7 +120,7 @@ def make_experiment(cfg: Config, image_shape: tuple[int, int, int]) -> Experimen
         evaluate=make_classification_evaluate(
             net.apply, watched=watched, inputs_of=unit_images
         ),
-        figures=lambda record: plotting.lenet_figures(record, net),
+        figures=lambda record: lenet_figures(record, net),
     )
 
 

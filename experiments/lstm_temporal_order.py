@@ -23,11 +23,18 @@ from typing import Literal
 
 import optax
 
-from jaxdl import data, evaluate, models, plotting
+from jaxdl import data, models
 from jaxdl.cli import start
 from jaxdl.ledger.published import read_published
+from jaxdl.measures.long_lag import (
+    make_answers,
+    make_long_lag_evaluate,
+    stopping_protocol,
+)
 from jaxdl.nn import recurrent
-from jaxdl.train import config, stopping
+from jaxdl.systems.long_lag import stopping_rule as stopping
+from jaxdl.systems.long_lag.figures import temporal_order_figures
+from jaxdl.train import config
 from jaxdl.train.run import Experiment, run
 
 RECIPES = {
@@ -84,19 +91,19 @@ def make_net(cfg: Config, task):
 def make_experiment(cfg: Config, task) -> Experiment:
     """The experiment of a configuration without None."""
     layer, model = make_net(cfg, task)
-    answers = evaluate.make_answers(model.apply, task.tolerance)
+    answers = make_answers(model.apply, task.tolerance)
     make_optimizer = optax.sgd if cfg.net == "paper" else optax.adam
     optimizer = make_optimizer(cfg.learning_rate)
 
     def figures(record):
         published = read_published(Path(__file__).parent / "published.json")
         row = published[f"lstm-temporal-order-{cfg.symbols}-sequences"]
-        return plotting.temporal_order_figures(record, layer, row.value)
+        return temporal_order_figures(record, layer, row.value)
 
     return Experiment(
         init=stopping.make_stopping_init(model, optimizer, WINDOW),
         step=stopping.make_stopping_step(answers, optimizer, max_error=MAX_ERROR),
-        evaluate=evaluate.make_long_lag_evaluate(answers),
+        evaluate=make_long_lag_evaluate(answers),
         figures=figures,
         batch=data.make_draws(cfg.batch_size),
         protocols=protocols(cfg),
@@ -118,7 +125,7 @@ def protocols(cfg: Config) -> dict:
         "batch_size": cfg.batch_size,
         "learning_rate": cfg.learning_rate,
         "average_error": f"E, of the last {WINDOW:,}",
-        "stopped": evaluate.stopping_protocol(cfg.steps * cfg.batch_size),
+        "stopped": stopping_protocol(cfg.steps * cfg.batch_size),
     }
     found = {"solved": shared}
     for name in ("sequences", "wrong"):

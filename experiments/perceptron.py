@@ -20,12 +20,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import plotting
 from jaxdl.cli import start
-from jaxdl.data import boolean
 from jaxdl.errors import InputError
-from jaxdl.evaluate.separability import separability
-from jaxdl.models import perceptron
+from jaxdl.systems.perceptron import data as boolean
+from jaxdl.systems.perceptron import networks as perceptron
+from jaxdl.systems.perceptron.figures import perceptron_figures
+from jaxdl.systems.perceptron.separability import separability
 from jaxdl.train import config
 from jaxdl.train.run import Experiment, run
 
@@ -129,7 +129,7 @@ def make_experiment(max_inputs: int, epochs: int) -> Experiment:
         }
         for n, num in counts.items()
     }
-    figures = functools.partial(plotting.perceptron_figures, proofs=proofs)
+    figures = functools.partial(perceptron_figures, proofs=proofs)
     batch = boolean.shuffled_tables
     return Experiment(init, step, evaluate, figures, batch, protocols)
 

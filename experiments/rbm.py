@@ -20,19 +20,20 @@ from typing import Literal
 import jax
 import optax
 
-from jaxdl import plotting
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, DataName, load_images
 from jaxdl.errors import InputError
-from jaxdl.evaluate.boltzmann import make_rbm_evaluate, rbm_protocols
-from jaxdl.evaluate.rbm import MAX_UNITS
 from jaxdl.models import rbm
 from jaxdl.objectives.contrastive_divergence import (
     make_contrastive_divergence_loss,
     make_free_energy_loss,
 )
 from jaxdl.ops import mean_image
-from jaxdl.train import chains, config
+from jaxdl.systems.rbm import persistent_chains as chains
+from jaxdl.systems.rbm.figures import rbm_figures
+from jaxdl.systems.rbm.likelihood import MAX_UNITS
+from jaxdl.systems.rbm.measures import make_rbm_evaluate, rbm_protocols
+from jaxdl.train import config
 from jaxdl.train.run import Experiment, run
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_train_step
@@ -126,7 +127,7 @@ def make_experiment(cfg: Config) -> Experiment:
         init=init,
         step=step,
         evaluate=make_rbm_evaluate(cfg.ais_chains, cfg.ais_steps),
-        figures=plotting.rbm_figures,
+        figures=rbm_figures,
     )
 
 

@@ -25,10 +25,12 @@ from typing import Literal, NamedTuple
 
 import optax
 
-from jaxdl import data, evaluate, models, plotting
+from jaxdl import data, models
 from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.nn import recurrent
+from jaxdl.systems.rnn_memory.figures import memory_figures
+from jaxdl.systems.rnn_memory.gradient_reach import make_memory_evaluate
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
 from jaxdl.train.state import TrainState
@@ -125,7 +127,7 @@ def make_experiment(cfg: Config, task) -> Experiment:
     return Experiment(
         init=init,
         step=one_step,
-        evaluate=evaluate.make_memory_evaluate(layer, model.apply, task),
+        evaluate=make_memory_evaluate(layer, model.apply, task),
         figures=lambda record: {},
         batch=lambda _, key, step: draws(task, key, step),
         protocols=protocols(cfg),
@@ -159,7 +161,7 @@ def train(cfg: Config) -> int:
         cases[f"{cell}-{lag}"] = Case(case, make_experiment(case, data.latch(lag)))
     # Each case draws from its own task; the longest stands for them all.
     tasks = dataclasses.replace(data.latch(max(cfg.lags)), name="latch")
-    figures = plotting.memory_figures
+    figures = memory_figures
     return sweep("rnn_memory", cases, tasks, cfg, figures=figures).exit_code
 
 

@@ -26,21 +26,26 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int32
 
-from jaxdl import plotting
 from jaxdl.cli import start
 from jaxdl.data import Images, balanced_order, load_images, train_on_all
-from jaxdl.data.features import Examples, FeaturedImages, featured_images, in_chunks
 from jaxdl.data.pictures import mobilenet_input, squeezenet_input
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
-from jaxdl.evaluate import error_percent
-from jaxdl.models import transfer
+from jaxdl.measures.classification import error_percent
 from jaxdl.models.lenet import modern_lenet
 from jaxdl.models.mobilenet import mobilenet, mobilenet_features
 from jaxdl.models.squeezenet import squeezenet, squeezenet_features
-from jaxdl.ops.augmentation import randomly_mirrored, randomly_shifted
 from jaxdl.ops.images import unit_images
 from jaxdl.ops.losses import softmax_cross_entropy
+from jaxdl.systems.transfer import networks as transfer
+from jaxdl.systems.transfer.augmentation import randomly_mirrored, randomly_shifted
+from jaxdl.systems.transfer.data import (
+    Examples,
+    FeaturedImages,
+    featured_images,
+    in_chunks,
+)
+from jaxdl.systems.transfer.figures import transfer_figures
 from jaxdl.train import config, step
 from jaxdl.train.experiment import Experiment, Phase
 from jaxdl.train.state import TrainState
@@ -376,7 +381,7 @@ def train(cfg: Config) -> int:
         own = config.fill_defaults(own, RECIPES[method].fields(size))
         own = config.fill_defaults(own, {"eval_every": max(1, own.steps)})
         cases[f"{method}-{size}"] = Case(own, make_case(own, make_net, data, digest))
-    figures = plotting.transfer_figures
+    figures = transfer_figures
     return sweep("transfer", cases, data, cfg, figures=figures).exit_code
 
 

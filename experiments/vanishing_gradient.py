@@ -20,15 +20,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdl import evaluate, plotting
 from jaxdl.cli import start
 from jaxdl.data import DataName, load_images
 from jaxdl.errors import InputError
 from jaxdl.ledger.published import read_published
+from jaxdl.measures.classification import make_classification_evaluate
+from jaxdl.measures.signals import Nets, initial_signals, layer_signals
 from jaxdl.models import forward, mlp
 from jaxdl.nn import INITIALIZERS
 from jaxdl.objectives import make_classification_loss
 from jaxdl.ops import activation, unit_pixels
+from jaxdl.systems.vanishing_gradient.figures import vanishing_gradient_figures
 from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
 from jaxdl.train.sweep import Case, sweep
@@ -67,7 +69,7 @@ def make_net(sizes, hidden, initializer):
 
 
 STUDIED = "linear", "sigmoid", "tanh", "softsign", "relu"
-NETS = evaluate.Nets(make_net, forward, STUDIED, tuple(INITIALIZERS))
+NETS = Nets(make_net, forward, STUDIED, tuple(INITIALIZERS))
 DIGITS = dict(steps=6_000, hidden_size=100)
 MNIST = dict(steps=20_000, hidden_size=1000)
 RECIPES = {"digits": DIGITS, "mnist": MNIST, "fashion_mnist": MNIST}
@@ -127,10 +129,10 @@ def make_training(cfg: Config, data) -> Experiment:
     optimizer = optax.sgd(
         optax.linear_schedule(cfg.learning_rate, 0, max(cfg.steps, 1))
     )
-    errors = evaluate.make_classification_evaluate(model.apply)
+    errors = make_classification_evaluate(model.apply)
     signals = jax.jit(
         functools.partial(
-            evaluate.layer_signals,
+            layer_signals,
             functools.partial(forward, hidden=setting.hidden),
             hidden=activation(setting.hidden),
         )
@@ -176,7 +178,7 @@ def make_study(cfg: Config) -> Experiment:
         with jax.enable_x64(True):
             x = unit_pixels(split.image).astype(jnp.float64)
             sizes = dict(depths=cfg.depths, size=cfg.study_size)
-            return evaluate.initial_signals(NETS, key, x, split.label, **sizes)
+            return initial_signals(NETS, key, x, split.label, **sizes)
 
     shared = {"precision": "float64", "data": cfg.data, "units": cfg.study_size}
     deepest = {"hidden_layers": max(cfg.depths)} | shared
@@ -218,7 +220,7 @@ def train(cfg: Config) -> int:
     def figures(records):
         rows = {k: published.get(SETTINGS[k].published) for k in cases if k in SETTINGS}
         there = {k: row.value for k, row in rows.items() if row and "mnist" == cfg.data}
-        return plotting.vanishing_gradient_figures(records, NETS, cfg.depths, there)
+        return vanishing_gradient_figures(records, NETS, cfg.depths, there)
 
     return sweep("vanishing_gradient", cases, data, cfg, figures=figures).exit_code
 

@@ -25,14 +25,16 @@ from typing import Literal
 import jax
 import optax
 
-from jaxdl import models, plotting
+from jaxdl import models
 from jaxdl.cli import start
-from jaxdl.data import xor_table
 from jaxdl.errors import InputError
-from jaxdl.evaluate import make_table_evaluate
 from jaxdl.gradcheck.backprop import squared_error_and_grad
 from jaxdl.ops import ACTIVATIONS, half_squared_error
-from jaxdl.train import Case, config, ensemble, make_uniform_batch
+from jaxdl.systems.xor import ensemble
+from jaxdl.systems.xor.data import xor_table
+from jaxdl.systems.xor.figures import xor_figures, xor_sweep_figures
+from jaxdl.systems.xor.measures import make_table_evaluate
+from jaxdl.train import Case, config, make_uniform_batch
 from jaxdl.train.run import Experiment, run
 from jaxdl.train.sweep import sweep
 
@@ -111,7 +113,7 @@ def make_experiment(cfg: Config) -> Experiment:
         init=ensemble.make_ensemble_init(model, optimizer, cfg.nets),
         step=ensemble.make_ensemble_step(engine, optimizer, shared_batch=batch),
         evaluate=make_table_evaluate(model.apply),
-        figures=lambda record: plotting.xor_figures(record, model.apply),
+        figures=lambda record: xor_figures(record, model.apply),
         batch=all_examples if batch else make_uniform_batch(1, num_batches=cfg.nets),
         protocols={"solved": protocol},
     )
@@ -135,7 +137,7 @@ def train(cfg: Config) -> int:
         case = dataclasses.replace(cfg, activations=(name,), hidden_sizes=(size,))
         experiment = make_experiment(case)._replace(protocols={})  # no row for each
         cases[f"{name}-{size}"] = Case(case, experiment)
-    figures = plotting.xor_sweep_figures
+    figures = xor_sweep_figures
     return sweep("xor", cases, xor_table(), cfg, figures=figures).exit_code
 
 

@@ -19,7 +19,8 @@ settings.load_profile("repeatable")
 
 
 QUICKLY_COMPILED = (
-    "benchmarks data evaluate gradcheck models nn objectives ops plotting".split()
+    *("adversarial", "benchmarks", "data", "figures", "gradcheck"),
+    *("measures", "models", "nn", "objectives", "ops"),
 )
 """Folders whose tests spend most of their time on compiling programs that run once.
 
@@ -39,9 +40,10 @@ def compile_quickly(request):
     from jaxdl.gradcheck.problem import quick_options
 
     place, quick = request.path.parent.name, quick_options()
-    if place == "experiments" or request.path.stem == "test_experiments":
+    in_system = request.path.parent.parent.name == "systems"
+    if request.path.stem in ("test_script", "test_experiments"):
         quick = {k: v for k, v in quick.items() if k != "xla_cpu_use_fusion_emitters"}
-    elif place not in QUICKLY_COMPILED:
+    elif place not in QUICKLY_COMPILED and not in_system:
         quick = {}
     get_options = compiler.get_compile_options
 

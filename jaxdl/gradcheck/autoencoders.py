@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.gradcheck.problem import Case, draw_normals
-from jaxdl.models import pca
 from jaxdl.models.autoencoder import Autoencoder, autoencoder, squared_jacobian
-from jaxdl.models.stack import stack_features
 from jaxdl.objectives import reconstruction
 from jaxdl.ops import corruption, losses
+from jaxdl.systems.autoencoder import pca
+from jaxdl.systems.greedy_pretraining.pretrained_stack import stack_features
 from jaxdl.types import PRNGKey
 
 _SHAPE = (4, 3)
@@ -163,10 +163,22 @@ def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
         ("autoencoder[tied]", nets, _network(tied=True)),
         ("squared_jacobian[one layer]", (jacobian,), _jacobian((), "sigmoid")),
         ("squared_jacobian[deep]", (jacobian,), _jacobian((3,), "tanh")),
-        ("stack_features", ("models.stack.stack_features",), _stack),
-        ("pca_encode", ("models.pca.pca_encode",), _principal(pca.pca_encode, 4)),
-        ("pca_decode", ("models.pca.pca_decode",), _principal(pca.pca_decode, 2)),
-        ("logistic_pca", ("models.pca.logistic_pca",), _logistic_pca),
+        (
+            "stack_features",
+            ("systems.greedy_pretraining.pretrained_stack.stack_features",),
+            _stack,
+        ),
+        (
+            "pca_encode",
+            ("systems.autoencoder.pca.pca_encode",),
+            _principal(pca.pca_encode, 4),
+        ),
+        (
+            "pca_decode",
+            ("systems.autoencoder.pca.pca_decode",),
+            _principal(pca.pca_decode, 2),
+        ),
+        ("logistic_pca", ("systems.autoencoder.pca.logistic_pca",), _logistic_pca),
     ]
     for name in ("masking_noise", "gaussian_noise", "salt_and_pepper"):
         fn = getattr(corruption, name)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.gradcheck.problem import Case, draw_normal
-from jaxdl.models import gaussian, logistic
+from jaxdl.systems.generative_vs_discriminative import gaussian, logistic
 from jaxdl.types import PRNGKey
 
 _LABELS = jnp.array([0, 1, 1, 0, 1, 0])
@@ -85,10 +85,11 @@ def _logistic_objective(key):
 
 
 def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
-    fit, room = "fit_discriminant", "models.gaussian."
+    fit, room = "fit_discriminant", "systems.generative_vs_discriminative.gaussian."
     line = _through_fit(lambda fitted, x: gaussian.discriminant_line(fitted))
     objective = tuple(
-        f"models.logistic.{name}" for name in ("logistic_objective", "linear_logits")
+        f"systems.generative_vs_discriminative.logistic.{name}"
+        for name in ("logistic_objective", "linear_logits")
     )
     return [
         ("fit_gaussian", (room + "fit_gaussian",), _fit_gaussian),

@@ -9,7 +9,35 @@ from typing import Any
 
 from jaxdl.gradcheck.backprop import Gate
 
-ROOMS = ("ops", "nn", "objectives", "models", "gradcheck")
+ROOMS = (
+    "ops",
+    "nn",
+    "objectives",
+    "models",
+    "gradcheck",
+    "adversarial.losses",
+    "adversarial.networks",
+    "adversarial.objectives",
+    "systems.autoencoder.networks",
+    "systems.autoencoder.objective",
+    "systems.autoencoder.pca",
+    "systems.char_lm.networks",
+    "systems.char_lm.objective",
+    "systems.dcgan.networks",
+    "systems.gan_modes.gradient_penalty",
+    "systems.gan_modes.minibatch_discrimination",
+    "systems.gan_modes.networks",
+    "systems.gan_modes.unrolled",
+    "systems.gan_theory.flow",
+    "systems.gan_theory.quadrature",
+    "systems.generative_vs_discriminative.gaussian",
+    "systems.generative_vs_discriminative.logistic",
+    "systems.greedy_pretraining.pretrained_stack",
+    "systems.lenet.distortions",
+    "systems.perceptron.networks",
+    "systems.transfer.augmentation",
+    "systems.transfer.networks",
+)
 """The rooms whose public differentiable functions are all checked."""
 
 _DIFFERENCES = "it is what derivatives are checked with"
@@ -27,31 +55,37 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "ops.images.mean_image": "images are bytes",
     "ops.images.to_bytes": "it rounds to bytes",
     "ops.images.sample_pixels": "images are bytes",
-    "ops.augmentation.randomly_mirrored": "it moves pixels of images of bytes",
-    "ops.augmentation.randomly_shifted": "it moves pixels of images of bytes",
+    "systems.transfer.augmentation.randomly_mirrored": (
+        "it moves pixels of images of bytes"
+    ),
+    "systems.transfer.augmentation.randomly_shifted": (
+        "it moves pixels of images of bytes"
+    ),
     "ops.divergences.tolerance": "it looks up a number",
-    "ops.distortions.random_affine": "it draws maps, not from its arguments",
-    "ops.distortions.check_distortion": "it refuses numbers",
+    "systems.lenet.distortions.random_affine": "it draws maps, not from its arguments",
+    "systems.lenet.distortions.check_distortion": "it refuses numbers",
     "ops.divergences.check_log_probabilities": "it refuses numbers",
     "ops.boltzmann.check_size": "it refuses arrays",
     "ops.gaussians.check_covariance": "it refuses matrices",
     "ops.numerics.is_known": "it looks at types",
-    "ops.quadrature.make_grid": "it makes points",
+    "systems.gan_theory.quadrature.make_grid": "it makes points",
     "nn.dropout.keep_mask": "it draws True and False",
     "nn.bptt.elman_scan": _SCAN,
     "nn.bptt.lstm_scan": _SCAN,
     "nn.bptt.truncated_scan": _SCAN,
     "nn.bptt.in_chunks": _SCAN,
     "nn.recurrent.check_sequences": "it refuses sequences",
-    "objectives.adversarial.image_rows": "images are bytes",
+    "adversarial.objectives.image_rows": "images are bytes",
     "objectives.contrastive_divergence.visible_values": "it draws 0 and 1",
     "objectives.contrastive_divergence.check_unit_interval": "it refuses values",
     "models.autoencoder.check_code_size": "it refuses sizes",
-    "models.pca.fit_pca": "equal singular values have no derivative, and none is used",
+    "systems.autoencoder.pca.fit_pca": (
+        "equal singular values have no derivative, and none is used"
+    ),
     "nn.conv.make_geometry": "it refuses sizes",
     "nn.conv.xla_alone": "it chooses the form of what is traced",
     "nn.pooling.ceil_padding": "it counts pixels",
-    "models.gan.uniform": "it draws initial weights",
+    "adversarial.networks.uniform": "it draws initial weights",
     "models.lenet_layers.lecun_uniform": "it draws initial weights",
     "models.lenet_layers.uniform": "it draws initial weights",
     "models.mobilenet.mobilenet": _DEEP,
@@ -62,21 +96,25 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "models.rbm.start_chains": "it draws 0 and 1",
     "models.rbm.gibbs_step": "it draws 0 and 1",
     "models.rbm.gibbs_chain": "it draws 0 and 1",
-    "models.logistic.check_lengths": "it refuses points",
-    "models.logistic.fit_logistic": "it minimises logistic_objective, which is checked",
-    "models.stack.encoder_layer": "it names parameters anew",
-    "models.stack.rbm_layer": "it names parameters anew",
-    "models.transfer.read_features": "images are bytes",
-    "models.transfer.frozen": "it puts models together, which are checked",
-    "models.transfer.whole": "it puts models together, which are checked",
-    "models.perceptron.check_labels": "it refuses labels",
-    "models.perceptron.predict": _RULE,
-    "models.perceptron.update": _RULE,
-    "models.perceptron.epoch": _RULE,
-    "models.perceptron.init_ensemble": "it makes zeros",
-    "models.perceptron.ensemble_epoch": _RULE,
-    "models.perceptron.num_right": "it counts",
-    "models.perceptron.novikoff_bound": "a bound to compare with, in float32",
+    "systems.generative_vs_discriminative.logistic.check_lengths": "it refuses points",
+    "systems.generative_vs_discriminative.logistic.fit_logistic": (
+        "it minimises logistic_objective, which is checked"
+    ),
+    "systems.greedy_pretraining.pretrained_stack.encoder_layer": (
+        "it names parameters anew"
+    ),
+    "systems.greedy_pretraining.pretrained_stack.rbm_layer": "it names parameters anew",
+    "systems.transfer.networks.read_features": "images are bytes",
+    "systems.transfer.networks.frozen": "it puts models together, which are checked",
+    "systems.transfer.networks.whole": "it puts models together, which are checked",
+    "systems.perceptron.networks.check_labels": "it refuses labels",
+    "systems.perceptron.networks.predict": _RULE,
+    "systems.perceptron.networks.update": _RULE,
+    "systems.perceptron.networks.epoch": _RULE,
+    "systems.perceptron.networks.init_ensemble": "it makes zeros",
+    "systems.perceptron.networks.ensemble_epoch": _RULE,
+    "systems.perceptron.networks.num_right": "it counts",
+    "systems.perceptron.networks.novikoff_bound": "a bound to compare with, in float32",
     "gradcheck.backprop.worked_example": "its numbers are those of the course",
     "gradcheck.bptt.lstm_1997_backward": "nn.recurrent.lstm_1997 is checked with it",
     "gradcheck.finite_difference.displace": _DIFFERENCES,
@@ -146,6 +184,8 @@ def unknown_functions(
 
 
 def _modules(package: ModuleType) -> list[ModuleType]:
+    if not hasattr(package, "__path__"):  # a module
+        return [package]
     names = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     return [importlib.import_module(info.name) for info in names]
 

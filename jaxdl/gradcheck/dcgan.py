@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals
-from jaxdl.models.dcgan import Discriminator, Generator
 from jaxdl.nn.batch_norm import batch_norm, moments
 from jaxdl.nn.linen import from_linen
+from jaxdl.systems.dcgan.networks import Discriminator, Generator
 from jaxdl.types import PRNGKey
 
 _SIDES = (5, 3, 2)
@@ -86,7 +86,7 @@ def _features(params, x):
     return x.reshape(-1, 4, 2, 4, 2, 1).max(axis=(2, 4)).reshape(len(x), -1)
 
 
-_ROOM = "models.dcgan."
+_ROOM = "systems.dcgan.networks."
 _OWN = _ROOM + "dcgan", _ROOM + "Generator"
 _JUDGE = _ROOM + "dcgan", _ROOM + "Discriminator"
 _TRANSPOSED = _generator(_transposed, "ConvTranspose_0")

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxdl.adversarial.networks import plane_gan
 from jaxdl.gradcheck.problem import Case, draw_normals
-from jaxdl.models.flow import Flow, coupling_flow
-from jaxdl.models.gan import plane_gan
-from jaxdl.ops import divergences, gaussians, numerics, quadrature
+from jaxdl.ops import divergences, gaussians, numerics
+from jaxdl.systems.gan_theory import quadrature
+from jaxdl.systems.gan_theory.flow import Flow, coupling_flow
 
 _FIVE = (2, 5)
 
@@ -175,13 +176,20 @@ def _rows():
         num = 1 if name == "entropy" else 2
         yield fn.__name__, (ops + fn.__name__,), _gaussian(fn, num)
     yield "safe_sqrt", ("ops.numerics.safe_sqrt",), _safe_sqrt
-    yield "grid_mass", ("ops.quadrature.grid_mass",), _grid_mass
-    covered = ("ops.quadrature.grid_log_probabilities",)
+    yield "grid_mass", ("systems.gan_theory.quadrature.grid_mass",), _grid_mass
+    covered = ("systems.gan_theory.quadrature.grid_log_probabilities",)
     yield "grid_log_probabilities", covered, _grid_log_probabilities
     for method in ("apply", "log_density"):
-        covered = ("models.flow.coupling_flow", f"models.flow.{Flow.__name__}")
+        covered = (
+            "systems.gan_theory.flow.coupling_flow",
+            f"systems.gan_theory.flow.{Flow.__name__}",
+        )
         yield f"coupling_flow[{method}]", covered, _flow(method)
-    yield "plane_gan[discriminator]", ("models.gan.plane_gan",), _plane_discriminator
+    yield (
+        "plane_gan[discriminator]",
+        ("adversarial.networks.plane_gan",),
+        _plane_discriminator,
+    )
 
 
 DISTRIBUTIONS = list(_rows())

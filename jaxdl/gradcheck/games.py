@@ -13,24 +13,23 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl.adversarial.objectives import critic_measures, game_measures, make_gan_losses
 from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.models.mlp import mlp
-from jaxdl.models.pacgan import pacgan
 from jaxdl.nn.batch_norm import BatchNorm, Moments, moments, population_statistics
 from jaxdl.nn.batch_norm import batch_norm as normalise
 from jaxdl.nn.linen import from_linen
-from jaxdl.nn.minibatch_discrimination import MinibatchDiscrimination, closeness
-from jaxdl.objectives.adversarial import (
-    critic_measures,
-    game_measures,
-    make_gan_losses,
-)
-from jaxdl.objectives.gradient_penalty import (
+from jaxdl.systems.gan_modes.gradient_penalty import (
     r1_penalty,
     squared_slopes,
     wgan_gp_penalty,
 )
-from jaxdl.objectives.unrolled import make_unrolled_generator_loss
+from jaxdl.systems.gan_modes.minibatch_discrimination import (
+    MinibatchDiscrimination,
+    closeness,
+)
+from jaxdl.systems.gan_modes.networks import pacgan
+from jaxdl.systems.gan_modes.unrolled import make_unrolled_generator_loss
 from jaxdl.types import Model, PRNGKey
 
 
@@ -177,12 +176,12 @@ def _unrolled_loss(key):
 _NORM = ("nn.batch_norm.batch_norm", "nn.batch_norm.moments")
 _STATISTICS = ("nn.batch_norm.population_statistics", "nn.batch_norm.BatchNorm")
 _CLOSE = (
-    "nn.minibatch_discrimination.closeness",
-    "nn.minibatch_discrimination.MinibatchDiscrimination",
+    "systems.gan_modes.minibatch_discrimination.closeness",
+    "systems.gan_modes.minibatch_discrimination.MinibatchDiscrimination",
 )
-_SLOPES = "objectives.gradient_penalty."
-_LOSSES = ("objectives.adversarial.make_gan_losses",)
-_UNROLLED = ("objectives.unrolled.make_unrolled_generator_loss",)
+_SLOPES = "systems.gan_modes.gradient_penalty."
+_LOSSES = ("adversarial.objectives.make_gan_losses",)
+_UNROLLED = ("systems.gan_modes.unrolled.make_unrolled_generator_loss",)
 
 GAMES = [
     ("batch_norm", _NORM, _batch_norm),
@@ -190,12 +189,12 @@ GAMES = [
     ("population_statistics", _STATISTICS, _population),
     ("closeness", _CLOSE[:1], _closeness),
     ("minibatch_discrimination", _CLOSE, _layer),
-    ("pacgan", ("models.pacgan.pacgan",), _network),
+    ("pacgan", ("systems.gan_modes.networks.pacgan",), _network),
     ("squared_slopes", (_SLOPES + "squared_slopes",), _penalty(_squared_slopes)),
     ("wgan_gp_penalty", (_SLOPES + "wgan_gp_penalty",), _penalty(wgan_gp_penalty)),
     ("r1_penalty", (_SLOPES + "r1_penalty",), _penalty(r1_penalty)),
     *(
-        (fn.__name__, (f"objectives.adversarial.{fn.__name__}",), _measures(fn))
+        (fn.__name__, (f"adversarial.objectives.{fn.__name__}",), _measures(fn))
         for fn in (game_measures, critic_measures)
     ),
     ("gan_losses[packed]", _LOSSES, _packed_loss),

@@ -10,7 +10,7 @@ from jaxdl.gradcheck.convolutions import with_xlas_own
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals
 from jaxdl.models.lenet import LeNet, enlarge_inputs, lenet5, modern_lenet
 from jaxdl.models.lenet_layers import PartialConv, TrainablePool, scaled_tanh
-from jaxdl.ops.distortions import Affine, Distortion, affine_images, distort
+from jaxdl.systems.lenet.distortions import Affine, Distortion, affine_images, distort
 from jaxdl.types import PRNGKey
 
 _MAPS = (1, 6, 6, 2)
@@ -100,7 +100,11 @@ def _distort(key):
 
 
 def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
-    room, layers, ops = "models.lenet.", "models.lenet_layers.", "ops.distortions."
+    room, layers, ops = (
+        "models.lenet.",
+        "models.lenet_layers.",
+        "systems.lenet.distortions.",
+    )
     few = ((0,), (0, 1))
     return [
         ("scaled_tanh", (layers + "scaled_tanh",), _scaled_tanh),

@@ -15,6 +15,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.adversarial import losses as adversarial
+from jaxdl.adversarial.networks import (
+    GAN,
+    mlp_gan,
+    paper_gan,
+    small_gan,
+    with_mean_image,
+)
+from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.errors import InputError
 from jaxdl.gradcheck import backprop
 from jaxdl.gradcheck.autoencoders import AUTOENCODERS
@@ -31,17 +40,15 @@ from jaxdl.gradcheck.lenet import LENET
 from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.gradcheck.recurrences import RECURRENCES
 from jaxdl.gradcheck.variational import VARIATIONAL
-from jaxdl.models.char_lm import CharModel, char_lm
-from jaxdl.models.gan import GAN, mlp_gan, paper_gan, small_gan, with_mean_image
 from jaxdl.models.mlp import Trace, forward, mlp
 from jaxdl.models.sequence import lstm_1997_readout
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
-from jaxdl.objectives.adversarial import make_gan_losses
 from jaxdl.objectives.classification import make_classification_loss
-from jaxdl.objectives.sequence import make_next_character_loss
-from jaxdl.ops import adversarial, losses
+from jaxdl.ops import losses
 from jaxdl.ops.activations import ACTIVATIONS, Activation, maxout
+from jaxdl.systems.char_lm.networks import CharModel, char_lm
+from jaxdl.systems.char_lm.objective import make_next_character_loss
 from jaxdl.types import Model, Params, PRNGKey
 
 
@@ -235,7 +242,7 @@ def _network(model_of: Callable[[], Model], in_size: int, *, draws: bool = False
 
 
 def _gan(name: str, gan_of: Callable[[], GAN], latent_size: int) -> list[Subject]:
-    covers = (f"models.gan.{name}", "nn.linen.from_linen")
+    covers = (f"adversarial.networks.{name}", "nn.linen.from_linen")
     generator = _network(lambda: gan_of().generator, latent_size)
     discriminator = _network(lambda: gan_of().discriminator, 4, draws=True)
     return [
@@ -346,8 +353,8 @@ def _subjects() -> list[Subject]:
     def one(make: Callable[[PRNGKey], Case], *covers: str, name: str = "") -> Subject:
         return Subject(name or covers[0].rpartition(".")[2], covers, make)
 
-    game, sigmoid = "ops.adversarial.", jax.nn.sigmoid
-    objective = "objectives.adversarial.make_gan_losses"
+    game, sigmoid = "adversarial.losses.", jax.nn.sigmoid
+    objective = "adversarial.objectives.make_gan_losses"
     return [
         *map(_activation, ACTIVATIONS.values()),
         one(_maxout_of_three, "ops.activations.maxout", name="maxout[3 pieces]"),
@@ -411,7 +418,7 @@ def _subjects() -> list[Subject]:
         *_gan("mlp_gan", _toy_gan, 3),
         *_gan("small_gan", lambda: small_gan(4), 32),
         *_gan("paper_gan", lambda: paper_gan(4), 100),
-        one(_with_mean_image, "models.gan.with_mean_image"),
+        one(_with_mean_image, "adversarial.networks.with_mean_image"),
         one(_gan_losses(0), objective, name="gan_losses[generator]"),
         one(_gan_losses(1), objective, name="gan_losses[discriminator]"),
         one(
@@ -419,7 +426,11 @@ def _subjects() -> list[Subject]:
             "objectives.classification.make_classification_loss",
             name="classification_loss",
         ),
-        one(_char_lm, "models.char_lm.char_lm", "models.char_lm.CharModel"),
+        one(
+            _char_lm,
+            "systems.char_lm.networks.char_lm",
+            "systems.char_lm.networks.CharModel",
+        ),
         one(
             _lstm_1997_readout,
             "models.sequence.lstm_1997_readout",
@@ -427,7 +438,7 @@ def _subjects() -> list[Subject]:
         ),
         one(
             _next_character_loss,
-            "objectives.sequence.make_next_character_loss",
+            "systems.char_lm.objective.make_next_character_loss",
             name="next_character_loss",
         ),
         one(_gate(backprop.add_gate, "x", "y"), "gradcheck.backprop.add_gate"),

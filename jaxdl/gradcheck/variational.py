@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.gradcheck.problem import Case, draw_normals
-from jaxdl.models.variational import variational_autoencoder
-from jaxdl.objectives.variational import make_variational_loss
 from jaxdl.ops import gaussians
+from jaxdl.systems.autoencoder.networks import variational_autoencoder
+from jaxdl.systems.autoencoder.objective import make_variational_loss
 
 _THREE = (2, 3)
 
@@ -78,7 +78,7 @@ VARIATIONAL = [
     *(
         (
             f"variational_autoencoder[{method}]",
-            ("models.variational.variational_autoencoder",),
+            ("systems.autoencoder.networks.variational_autoencoder",),
             _network(part, method, in_size),
         )
         for part, method, in_size in (
@@ -88,7 +88,7 @@ VARIATIONAL = [
     ),
     (
         "variational_loss",
-        ("objectives.variational.make_variational_loss",),
+        ("systems.autoencoder.objective.make_variational_loss",),
         _loss,
     ),
 ]

@@ -115,7 +115,7 @@ def judge(
 
 def _merged_row(parts: list[Part], published: Published | None) -> Row:
     """One row from parts (file name, result, metric name) that belong together."""
-    from jaxdl.evaluate.statistics import mean_ci95  # not for --help
+    from jaxdl.measures.statistics import mean_ci95  # not for --help
 
     _, first, name = parts[0]
     by_seed = {

@@ -16,31 +16,9 @@ from jaxdl.ops.activations import softplus as softplus
 from jaxdl.ops.activations import softsign as softsign
 from jaxdl.ops.activations import tanh as tanh
 from jaxdl.ops.activations import unit_step as unit_step
-from jaxdl.ops.adversarial import discriminator_loss as discriminator_loss
-from jaxdl.ops.adversarial import gan_value as gan_value
-from jaxdl.ops.adversarial import hinge_discriminator_loss as hinge_discriminator_loss
-from jaxdl.ops.adversarial import (
-    least_squares_discriminator_loss as least_squares_discriminator_loss,
-)
-from jaxdl.ops.adversarial import (
-    least_squares_generator_loss as least_squares_generator_loss,
-)
-from jaxdl.ops.adversarial import minimax_generator_loss as minimax_generator_loss
-from jaxdl.ops.adversarial import (
-    non_saturating_generator_loss as non_saturating_generator_loss,
-)
-from jaxdl.ops.adversarial import wasserstein_critic_loss as wasserstein_critic_loss
-from jaxdl.ops.adversarial import (
-    wasserstein_generator_loss as wasserstein_generator_loss,
-)
 from jaxdl.ops.corruption import gaussian_noise as gaussian_noise
 from jaxdl.ops.corruption import masking_noise as masking_noise
 from jaxdl.ops.corruption import salt_and_pepper as salt_and_pepper
-from jaxdl.ops.distortions import Affine as Affine
-from jaxdl.ops.distortions import Distortion as Distortion
-from jaxdl.ops.distortions import affine_images as affine_images
-from jaxdl.ops.distortions import distort as distort
-from jaxdl.ops.distortions import random_affine as random_affine
 from jaxdl.ops.divergences import Estimate as Estimate
 from jaxdl.ops.divergences import check_log_probabilities as check_log_probabilities
 from jaxdl.ops.divergences import cross_entropy as cross_entropy
@@ -74,7 +52,3 @@ from jaxdl.ops.losses import bernoulli_cross_entropy as bernoulli_cross_entropy
 from jaxdl.ops.losses import half_squared_error as half_squared_error
 from jaxdl.ops.losses import softmax_cross_entropy as softmax_cross_entropy
 from jaxdl.ops.losses import squared_error as squared_error
-from jaxdl.ops.quadrature import Grid as Grid
-from jaxdl.ops.quadrature import grid_log_probabilities as grid_log_probabilities
-from jaxdl.ops.quadrature import grid_mass as grid_mass
-from jaxdl.ops.quadrature import make_grid as make_grid

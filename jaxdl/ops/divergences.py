@@ -8,8 +8,8 @@ a value infinite add nothing to them.
 Log-probabilities are looked at only outside of compiled functions, where their values
 are known; `log_probabilities` is the door for probabilities.
 
-For densities see `jaxdl.ops.gaussians` (closed forms) and `jaxdl.ops.quadrature`
-(grids); the estimators at the end of this file take samples.
+For densities see `jaxdl.ops.gaussians` (closed forms); the estimators at the end of
+this file take samples.
 """
 
 import math

@@ -1,9 +1,6 @@
 """Training: what the runner is made of; `run` itself is in `jaxdl.train.run`."""
 
 from jaxdl.train.config import RunConfig as RunConfig
-from jaxdl.train.ensemble import Ensemble as Ensemble
-from jaxdl.train.ensemble import make_ensemble_init as make_ensemble_init
-from jaxdl.train.ensemble import make_ensemble_step as make_ensemble_step
 from jaxdl.train.experiment import Experiment as Experiment
 from jaxdl.train.experiment import Phase as Phase
 from jaxdl.train.experiment import Record as Record

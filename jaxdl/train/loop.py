@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import RunError
-from jaxdl.evaluate.statistics import mean_ci95
+from jaxdl.measures.statistics import mean_ci95
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import Checkpoints, state_sha256
 from jaxdl.train.config import RunConfig, config_hash

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdl.data.text import make_text, windows_of_pass
 from jaxdl.ledger.schema import RunResult
+from jaxdl.systems.char_lm.data import make_text, windows_of_pass
 from jaxdl.train.config import deciding_fields
 from jaxdl.train.seeds import seed_keys
 

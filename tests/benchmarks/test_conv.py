@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.data.load import Split
-from jaxdl.objectives import make_classification_loss, make_gan_losses
+from jaxdl.objectives import make_classification_loss
 from jaxdl.ops import unit_images
 
 torch = pytest.importorskip("torch")

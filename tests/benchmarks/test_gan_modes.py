@@ -5,14 +5,14 @@ import importlib
 import json
 from pathlib import Path
 
-from jaxdl import models
+from jaxdl.systems.gan_modes import networks
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def test_rows(tmp_path, monkeypatch):
-    small = functools.partial(models.pacgan, gen_size=3, disc_size=2)
-    monkeypatch.setattr(models, "pacgan", small)
+    small = functools.partial(networks.pacgan, gen_size=3, disc_size=2)
+    monkeypatch.setattr(networks, "pacgan", small)
     monkeypatch.syspath_prepend(BENCHMARKS)
     main = importlib.import_module("gan_modes").main
     file = tmp_path / "rows.json"

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl.objectives.adversarial import make_gan_losses, unit_pixels
+from jaxdl.adversarial.objectives import make_gan_losses, unit_pixels
 from jaxdl.train.seeds import seed_keys
 
 torch = pytest.importorskip("torch")

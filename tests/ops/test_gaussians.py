@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from jaxdl.errors import InputError
-from jaxdl.ops import gaussians, hellinger_distance, make_grid
+from jaxdl.ops import gaussians, hellinger_distance
+from jaxdl.systems.gan_theory.quadrature import make_grid
 
 NAMES = ("cross_entropy", "kl", "jeffreys", "hellinger")
 

@@ -1,0 +1,1 @@
+"""The kit of generative adversarial networks: networks, losses, steps, measures."""

@@ -1,0 +1,56 @@
+"""How well a classifier does on images that it was not trained on."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxdl.measures.chunks import by_thousands
+from jaxdl.ops.images import unit_pixels
+from jaxdl.ops.losses import softmax_cross_entropy
+from jaxdl.types import Params
+
+
+def error_percent(
+    logits: Float[Array, "*batch classes"], labels: Int[Array, "*batch"]
+) -> Float[Array, ""]:
+    """Share of examples whose largest logit is not that of their class, in percent."""
+    return 100 * jnp.mean(jnp.argmax(logits, axis=-1) != labels)
+
+
+def make_classification_evaluate(
+    apply_fn: Callable,
+    *,
+    watched: str = "validation",
+    inputs_of: Callable = unit_pixels,
+) -> Callable:
+    """`evaluate(state, data, key, final)` of a classifier on images.
+
+    On the validation split `<watched>_loss` (mean cross-entropy, nats) and
+    `<watched>_error` (percent); when `final`, `test_error` (percent) on the test split.
+
+    Args:
+      apply_fn: `apply_fn(params, x)` maps inputs, by default flat images [batch pixels]
+        in [0, 1], to logits [batch classes]; the parameters are `state.params`.
+      watched: the validation split's name in the metrics, for where it is one that is
+        trained on.
+      inputs_of: makes the inputs of bytes (`jaxdl.ops.unit_images` keeps the shape).
+    """
+
+    def logits_of(params: Params, image):
+        return by_thousands(apply_fn, params, image, inputs_of=inputs_of)
+
+    def evaluate(state, data, key, final: bool) -> dict:
+        del key  # nothing is drawn
+        labels = data.validation.label
+        logits = logits_of(state.params, data.validation.image)
+        values = {
+            f"{watched}_loss": jnp.mean(softmax_cross_entropy(logits, labels)),
+            f"{watched}_error": error_percent(logits, labels),
+        }
+        if final:
+            logits = logits_of(state.params, data.test.image)
+            values["test_error"] = error_percent(logits, data.test.label)
+        return values
+
+    return evaluate

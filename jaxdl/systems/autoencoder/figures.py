@@ -1,0 +1,229 @@
+"""Figures of autoencoders: what they give back, and what their codes look like."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.figures.grids import (
+    Panel,
+    figure_of_curves,
+    figure_of_images,
+    new_figure,
+    weight_images,
+)
+from jaxdl.measures.chunks import by_thousands
+from jaxdl.ops.images import to_bytes, unit_pixels
+from jaxdl.systems.autoencoder.measures import Coder, neighbour_accuracy
+from jaxdl.train.seeds import seed_keys
+
+SHOWN = 12  # images in a row
+
+
+def autoencoder_figures(
+    records: Mapping[str, Any], coders: Mapping[str, Coder], corrupt: Callable
+) -> dict[str, Any]:
+    """What the cases of a sweep over autoencoders look like, of the first seed.
+
+    Images are the first of the test split. Figures appear for the cases that there are:
+    two numbers are drawn of the case "two", beside the first two of "pca"; the error
+    against code sizes of the cases "deep" and "deep-N"; corrupted images of
+    "denoising"; weights of the nets of one layer.
+
+    Args:
+      records: by case (`jaxdl.train.run.Record`); parameters are `states[0].params`.
+      coders: by case.
+      corrupt: `corrupt(key, x)` of the case "denoising".
+    """
+    figures = {"reconstructions": _reconstructions(records, coders)}
+    steps = {
+        name: record
+        for name, record in records.items()
+        if record.config.steps and not name.startswith("deep-")
+    }
+    if steps:
+        figures["training"] = _training(steps)
+    maps = [name for name in ("pca", "two", "variational-two") if name in records]
+    if maps:
+        figures["latent_map"] = _maps({k: records[k] for k in maps}, coders)
+    if "two" in records:
+        figures["latent_grid"] = _grid(records["two"], coders["two"])
+    sizes = {k: record for k, record in records.items() if _is_deep(k)}
+    if len(sizes) > 1:
+        figures["code_size"] = _code_sizes(sizes, records.get("pca"))
+    if "denoising" in records:
+        figures["noise"] = _noise(records["denoising"], coders["denoising"], corrupt)
+    features = ("shallow", "denoising", "sparse", "contractive")
+    found = {name: records[name] for name in features if name in records}
+    if found:
+        figures["filters"] = _filters(found)
+    return figures
+
+
+def _is_deep(name: str) -> bool:
+    return name in ("deep", "two") or name.startswith("deep-")
+
+
+def _params(record: Any) -> Any:
+    return record.states[0].params
+
+
+def _first_images(record: Any):
+    return record.data.test.image[:SHOWN]
+
+
+def _back(coder: Coder, params: Any, x, image_shape) -> np.ndarray:
+    """Images given back, as bytes."""
+
+    @jax.jit  # an operation at a time would compile each
+    def back(params, x):
+        return coder.pixels(coder.decode(params, coder.encode(params, x)))
+
+    return to_bytes(back(params, x), image_shape)
+
+
+def _reconstructions(records, coders):
+    first = next(iter(records.values()))
+    shape, image = first.data.image_shape, _first_images(first)
+    rows, labels = [np.asarray(image)], ["test images"]
+    for name, record in records.items():
+        rows.append(_back(coders[name], _params(record), unit_pixels(image), shape))
+        error = record.result["metrics"]["test_squared_error"]["mean"]
+        labels.append(f"{name}: {error:.3g}")
+    title = "Given back; beside each case its mean squared error per test image"
+    return figure_of_images(rows, title=title, row_labels=labels)
+
+
+def _training(records):
+    histories = {name: record.history for name, record in records.items()}
+    values = next(iter(histories.values())).evaluations.values
+    watched = next(k for k in values if k.endswith("squared_error") and k[0] != "t")
+    what = watched.removesuffix("_squared_error")
+    what = {"watched": "trained images"}.get(what, f"{what} images")
+    return figure_of_curves(
+        [
+            Panel(
+                "Squared error on minibatches",
+                "squared error per image",
+                {name: (h.train, "squared_error") for name, h in histories.items()},
+                yscale="log",
+            ),
+            Panel(
+                f"Squared error on {what}",
+                "squared error per image",
+                {name: (h.evaluations, watched) for name, h in histories.items()},
+                yscale="log",
+            ),
+        ]
+    )
+
+
+def _maps(records, coders):
+    """Codes of test images, coloured by class: the first two numbers."""
+    figure = new_figure(8.0, 4.6 if len(records) < 3 else 3.4)
+    for axes, (name, record) in zip(
+        np.ravel(figure.subplots(1, len(records), squeeze=False)),
+        records.items(),
+        strict=True,
+    ):
+        train, test = (
+            (_two_numbers(coders[name], record, split), np.asarray(split.label))
+            for split in (record.data.train, record.data.test)
+        )
+        accuracy = neighbour_accuracy(*train, *test)
+        codes, labels = (array[:3000] for array in test)
+        for label in np.unique(labels):
+            points = codes[labels == label]
+            style = dict(s=60 / math.sqrt(len(labels) / 100), color=f"C{label}", lw=0)
+            axes.scatter(*points.T, alpha=0.6, label=str(label), **style)
+            middle = np.median(points, axis=0)
+            box = dict(boxstyle="round,pad=0.1", fc="white", ec=f"C{label}", alpha=0.8)
+            axes.text(*middle, str(label), ha="center", va="center", bbox=box)
+        low, high = np.percentile(codes, [0.5, 99.5], axis=0)
+        margin = 0.05 * (high - low)
+        axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+        axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+        votes = f"{accuracy:.1f} % right by 10 neighbours"
+        axes.set_title(f"{name}\n{votes}", fontsize=10)
+        axes.set_xlabel("first number of the code")
+    figure.axes[0].set_ylabel("second number")
+    figure.suptitle("Two numbers an image: codes of test images by class", fontsize=11)
+    return figure
+
+
+def _two_numbers(coder: Coder, record: Any, split: Any) -> np.ndarray:
+    codes = by_thousands(coder.encode, _params(record), split.image)
+    return np.asarray(codes)[:, :2]
+
+
+def _grid(record, coder, count: int = 16):
+    """The picture decoded at each point of a grid over the codes of test images."""
+    codes = _two_numbers(coder, record, record.data.test)
+    low, high = np.percentile(codes, [2, 98], axis=0)
+    across, down = (np.linspace(low[i], high[i], count) for i in (0, 1))
+    points = np.stack(np.meshgrid(across, down[::-1]), axis=-1).reshape(-1, 2)
+    outputs = coder.decode(_params(record), jnp.asarray(points, jnp.float32))
+    images = to_bytes(coder.pixels(outputs), record.data.image_shape)
+    return figure_of_images(
+        images.reshape(count, count, *images.shape[1:]),
+        title="Decoded at each point of a grid over the codes (2nd to 98th percentile)",
+    )
+
+
+def _code_sizes(records, pca):
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    figure = new_figure(8.0, 4.2)
+    axes = figure.subplots()
+    points = []
+    for record in records.values():
+        metric = record.result["metrics"]["test_squared_error"]
+        size = metric["protocol"]["code_size"]
+        points.append((size, metric["mean"], *(metric["ci95"] or [metric["mean"]] * 2)))
+    sizes, means, low, high = np.array(sorted(points)).T
+    axes.plot(sizes, means, "o-", color="C1", label="deep autoencoder")
+    axes.fill_between(sizes, low, high, color="C1", alpha=0.2, lw=0)
+    if pca is not None:
+        by_size = pca.history.evaluations.values["squared_error_by_size"][-1, 0]
+        last = min(len(by_size), int(max(sizes)))
+        axes.plot(np.arange(1, last + 1), by_size[:last], color="C0", label="PCA")
+    axes.set(xscale="log", yscale="log", xlabel="numbers in the code")
+    axes.set_ylabel("squared error per test image")
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.set_yticks([], minor=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    axes.set_title("Error against code size: mean, 95 % interval", fontsize=11)
+    return figure
+
+
+def _noise(record, coder, corrupt):
+    image, shape = _first_images(record), record.data.image_shape
+    clean = unit_pixels(image)
+    corrupted = corrupt(seed_keys(record.config.seed).figures, clean)
+    rows = [image, to_bytes(corrupted, shape)]
+    rows.append(_back(coder, _params(record), corrupted, shape))
+    return figure_of_images(
+        [np.asarray(row) for row in rows],
+        title="What the denoising autoencoder makes of corrupted test images",
+        row_labels=["test images", "corrupted", "given back"],
+    )
+
+
+def _filters(records, count: int = 16):
+    """Weights of the first units of nets of one layer, two rows a case."""
+    rows, labels = [], []
+    for name, record in records.items():
+        shape = record.data.image_shape
+        kernel = _params(record)["encoder"][0]["kernel"]
+        images = weight_images(kernel, shape, 2 * count)
+        rows += list(images.reshape(2, count, *shape))
+        labels += [name, ""]
+    title = "Weights of the first units: gray is 0, each its own scale"
+    return figure_of_images(rows, title=title, row_labels=labels)

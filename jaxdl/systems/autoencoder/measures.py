@@ -1,0 +1,114 @@
+"""How well codes give images back, and whether they keep classes apart."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jaxdl.measures.chunks import by_thousands
+from jaxdl.ops.losses import squared_error
+from jaxdl.types import Params
+
+
+class Coder(NamedTuple):
+    """A trained model as a map to codes and one back, of flat images in [0, 1].
+
+    Attributes:
+      encode: `encode(params, x)`: codes [batch latent].
+      decode: `decode(params, codes)`: outputs [batch pixels].
+      pixels: of outputs; by default they are logits, and pixels their sigmoid.
+    """
+
+    encode: Callable[[Params, Float[Array, "batch pixels"]], Float[Array, "batch _"]]
+    decode: Callable[[Params, Float[Array, "batch _"]], Float[Array, "batch pixels"]]
+    pixels: Callable[[jax.Array], jax.Array] = jax.nn.sigmoid
+
+
+def neighbour_accuracy(
+    codes: Float[np.ndarray, "n latent"],
+    labels: Int[np.ndarray, " n"],
+    test_codes: Float[np.ndarray, "m latent"],
+    test_labels: Int[np.ndarray, " m"],
+    *,
+    neighbours: int = 10,
+) -> float:
+    """Percent of codes whose nearest neighbours have, by majority, their class.
+
+    A measure of how well classes are apart in the codes, learned without labels.
+    Distances are Euclidean.
+
+    Args:
+      codes, labels: among which neighbours are sought.
+      test_codes, test_labels: whose classes are guessed.
+      neighbours: how many vote.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classifier = KNeighborsClassifier(neighbours).fit(codes, labels)
+    return 100 * float(np.mean(classifier.predict(test_codes) == test_labels))
+
+
+def make_reconstruction_evaluate(
+    coder: Coder,
+    error_fn: Callable,
+    *,
+    watched: str = "validation",
+    neighbours: int | None = None,
+) -> Callable:
+    """`evaluate(state, data, key, final)` of an autoencoder.
+
+    Means over the images of a split: `<split>_loss`, what `error_fn` gives, and
+    `<split>_squared_error`, the squared error of the pixels, in [0, 1], summed over an
+    image. Of the validation split each time; when `final`, of the test split as well,
+    and `knn_accuracy_percent` of its codes among those of the training images.
+
+    Args:
+      coder: the model; its parameters are `state.params`.
+      error_fn: of outputs and images, one value an image.
+      watched: the validation split's name in the metrics, for where it is one that is
+        trained on.
+      neighbours: how many vote; without it there is no vote.
+    """
+
+    def errors(params, x):
+        outputs = coder.decode(params, coder.encode(params, x))
+        return error_fn(outputs, x), squared_error(coder.pixels(outputs), x)
+
+    def measure(name, params, image):
+        found = by_thousands(errors, params, image)
+        names = f"{name}_loss", f"{name}_squared_error"
+        return dict(zip(names, map(jnp.mean, found), strict=True))
+
+    def evaluate(state, data, key, final: bool) -> dict:
+        del key  # nothing is drawn
+        values = measure(watched, state.params, data.validation.image)
+        if not final:
+            return values
+        values |= measure("test", state.params, data.test.image)
+        if neighbours is not None:
+            points = []
+            for split in (data.train, data.test):
+                codes = by_thousands(coder.encode, state.params, split.image)
+                points += [np.asarray(codes), np.asarray(split.label)]
+            accuracy = neighbour_accuracy(*points, neighbours=neighbours)
+            values["knn_accuracy_percent"] = np.float32(accuracy)
+        return values
+
+    return evaluate
+
+
+def squared_error_by_size(
+    mean: Float[Array, " pixels"],
+    components: Float[Array, "latent pixels"],
+    x: Float[Array, "n pixels"],
+) -> Float[Array, " latent"]:
+    """Mean squared error of images given back by the first 1, 2, ... of components.
+
+    For orthonormal components c_k: |x - mean|^2 - sum_(j <= k) ((x - mean) . c_j)^2.
+    """
+    centred = x - mean[None]
+    explained = jnp.cumsum(jnp.mean((centred @ components.T) ** 2, axis=0))
+    return jnp.maximum(jnp.mean(jnp.sum(centred**2, axis=1)) - explained, 0)

@@ -1,0 +1,101 @@
+"""Figures of a convolutional GAN: what it draws, its checkerboards, sums of latents."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from jaxdl.adversarial.figures import gan_figures
+from jaxdl.figures.grids import figure_of_images, new_figure
+from jaxdl.ops.images import to_bytes
+from jaxdl.systems.dcgan.checkerboard import checkerboard_spectrum
+from jaxdl.train.seeds import seed_keys
+
+NUM_SPECTRUM = 1000  # images of each kind
+ROWS = 6  # sums of latents in the figure
+
+
+def dcgan_figures(
+    record: Any, sampler: Any, arithmetic: Callable | None = None
+) -> dict[str, Any]:
+    """What `gan_figures` shows, the waves in its images, and sums of latents.
+
+    Args:
+      record: of the run; images are the first seed's.
+      sampler: `jaxdl.adversarial.measures.Sampler` of its generator.
+      arithmetic: `arithmetic(gen_params, key, num_trials)` (`make_arithmetic`), for
+        coloured digits.
+    """
+    params = record.states[0].gen_params
+    key = jax.random.fold_in(seed_keys(record.config.seed).figures, 1)
+    spectrum_key, sum_key = jax.random.split(key)
+    figures = gan_figures(record, sampler)
+    fake = sampler.images(params, spectrum_key, NUM_SPECTRUM)
+    real = np.asarray(record.data.validation.image[:NUM_SPECTRUM])
+    figures["spectrum"] = figure_of_spectra({"images": real, "samples": fake})
+    if arithmetic is not None:
+        found = arithmetic(params, sum_key, ROWS).figure
+        if len(found.results):
+            figures["arithmetic"] = figure_of_sums(found, seed=record.config.seed)
+    return figures
+
+
+def figure_of_spectra(kinds: dict[str, UInt8[np.ndarray, "_ height width c"]]) -> Any:
+    """Mean power of horizontal and vertical waves, for each kind of images.
+
+    A checkerboard that upsampling leaves stands out as a spike at 1/2 cycle a pixel (a
+    period of 2 pixels), and at 1/4 (4 pixels).
+    """
+    figure = new_figure(8.0, 3.6)
+    axes = figure.subplots()
+    for name, images in kinds.items():
+        power = np.asarray(checkerboard_spectrum(images), np.float64)
+        frequency = np.arange(len(power)) / images.shape[1]
+        decibels = 10 * np.log10(np.maximum(power, 1e-12) / power.sum())
+        axes.plot(frequency[1:], decibels[1:], marker="o", ms=3, label=name)
+    for i, period in enumerate((2, 4)):
+        label = "periods of 2 and 4 pixels" if i == 0 else None
+        axes.axvline(1 / period, color="0.35", ls="--", lw=1, label=label)
+    axes.set(xlabel="frequency (cycles per pixel)", ylabel="share of the power (dB)")
+    axes.set_title("Waves in rows and columns: checkerboards are spikes", fontsize=11)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def figure_of_sums(found: Any, *, seed: int) -> Any:
+    """Sums of latents: the exemplars of each term, their mean's image, the result.
+
+    Args:
+      found: `ArithmeticImages`: exemplars [rows 3 num ...], means [rows 3 ...] and
+        results [rows ...], in [0, 1].
+      seed: of the run, for the title.
+    """
+    rows = []
+    for exemplars, means, result in zip(*found, strict=True):
+        parts = []
+        for examples, mean in zip(exemplars, means, strict=True):
+            parts += [*examples, mean, np.ones_like(mean)]
+        rows.append(_bytes(np.stack([*parts, result])))
+    figure = figure_of_images(
+        rows, title=f"(red 3) - (red 7) + (blue 7) = blue 3? (seed {seed})"
+    )
+    axes = figure.axes[0]
+    columns, width = rows[0].shape[0], rows[0].shape[2] + 2
+    per_term = (columns - 1) // 3
+    labels = {columns - 0.5: "result"}
+    for i, term in enumerate(("red 3", "- red 7", "+ blue 7")):
+        labels[i * per_term + (per_term - 2) / 2] = f"{term}: exemplars"
+        labels[i * per_term + per_term - 1.5] = "mean"
+    axes.set_xticks([at * width for at in labels], list(labels.values()), fontsize=8)
+    figure.set_figheight(figure.get_figheight() + 0.3)  # room for these labels
+    return figure
+
+
+def _bytes(
+    images: Float[np.ndarray, "_ height width channels"],
+) -> UInt8[np.ndarray, "_ height width channels"]:
+    return to_bytes(jnp.asarray(images.reshape(len(images), -1)), images.shape[1:])

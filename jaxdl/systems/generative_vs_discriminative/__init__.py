@@ -1,0 +1,1 @@
+"""generative_vs_discriminative."""

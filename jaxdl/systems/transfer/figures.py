@@ -1,0 +1,96 @@
+"""Figures of transfer learning: errors against training size, and guesses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxdl.data.load import CIFAR10_CLASSES
+from jaxdl.figures.grids import new_figure
+
+LABELS = {
+    "frozen": "pretrained, frozen: a linear layer on its features",
+    "tuned": "pretrained, all of it trained on",
+    "scratch": "the same net from new weights",
+    "small": "a small net from new weights",
+}
+SHOWN = 10  # images
+
+
+def transfer_figures(records: Mapping[str, Any]) -> dict[str, Any]:
+    """Errors of methods against the number of training images, and some guesses.
+
+    Args:
+      records: of runs (`jaxdl.train.run.Record`), each with one method and one size.
+    """
+    return {"curves": _curves(records), "guesses": _guesses(records)}
+
+
+def _curves(records):
+    """Means over seeds with 95 % intervals, and each seed as a dot."""
+    figure = new_figure(8.0, 5.0)
+    axes = figure.subplots()
+    curves: dict[str, dict[int, Mapping]] = {}
+    for record in records.values():
+        (method,), (size,) = record.config.methods, record.config.sizes
+        metrics = record.result["metrics"]
+        name = "test_error" if "test_error" in metrics else "validation_error"
+        curves.setdefault(method, {})[size] = metrics[name]
+    for i, (method, by_size) in enumerate(curves.items()):
+        sizes = sorted(by_size)
+        metrics = [by_size[size] for size in sizes]
+        means = np.array([metric["mean"] for metric in metrics])
+        ends = np.array([metric["ci95"] or [metric["mean"]] * 2 for metric in metrics])
+        # Intervals and dots side by side, not over each other.
+        at = np.array(sizes) * 1.05 ** (i - (len(curves) - 1) / 2)
+        bars = np.maximum([means - ends[:, 0], ends[:, 1] - means], 0)
+        label = LABELS[method]
+        style = dict(color=f"C{i}", ms=4, capsize=3, lw=1.5)
+        axes.errorbar(at, means, bars, fmt="o-", label=label, **style)
+        for x, metric in zip(at, metrics, strict=True):
+            seeds = metric["per_seed"]
+            axes.plot([x] * len(seeds), seeds, ".", color=f"C{i}", ms=3, alpha=0.5)
+    axes.axhline(90, color="0.35", ls=":", lw=1, label="guessing")
+    sizes = sorted({size for by_size in curves.values() for size in by_size})
+    axes.set(xscale="log", ylim=(0, 100), xlabel="training images (logarithmic)")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_ylabel(f"{name.replace('_', ' ')} (%)")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    cfg = next(iter(records.values())).config
+    seeds = "1 seed" if cfg.seeds == 1 else f"{cfg.seeds} seeds, bars: 95 %"
+    figure.suptitle(f"CIFAR-10 from few images, {cfg.net} ({seeds})", fontsize=11)
+    return figure
+
+
+def _guesses(records):
+    """The first held-out images as each method's first seed takes them."""
+    largest: dict[str, Any] = {}
+    for record in records.values():
+        (method,), (size,) = record.config.methods, record.config.sizes
+        if method not in largest or size > largest[method].config.sizes[0]:
+            largest[method] = record
+    figure = new_figure(8.0, 1.12 * len(largest) + 0.5)
+    grid = figure.subplots(len(largest), SHOWN, squeeze=False)
+    for row, (method, record) in zip(grid, largest.items(), strict=True):
+        examples = record.data.held_out
+        guesses = record.history.evaluations.values["guesses"][-1, 0]
+        for i, axes in enumerate(row):
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if i >= len(guesses):
+                axes.remove()
+                continue
+            axes.imshow(np.asarray(examples.image[i]), interpolation="nearest")
+            right = int(guesses[i]) == int(examples.label[i])
+            color = "tab:green" if right else "tab:red"
+            axes.set_title(CIFAR10_CLASSES[int(guesses[i])], fontsize=8, color=color)
+            for spine in axes.spines.values():
+                spine.set(color=color, linewidth=2)
+        size = record.config.sizes[0]
+        row[0].set_ylabel(f"{method}\n{size:,} images", fontsize=8)
+    figure.suptitle(
+        "What images are taken for: green is right (first seed)", fontsize=11
+    )
+    return figure

@@ -1,0 +1,1 @@
+"""vanishing_gradient."""

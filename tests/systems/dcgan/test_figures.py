@@ -1,0 +1,99 @@
+"""Figures of a convolutional GAN show what they say."""
+
+import types
+
+import jax.numpy as jnp
+import numpy as np
+from drawing import drawn, images, series
+
+from jaxdl.figures.grids import image_grid
+from jaxdl.systems.dcgan.figures import dcgan_figures, figure_of_spectra, figure_of_sums
+from jaxdl.systems.dcgan.latent_arithmetic import ArithmeticImages
+from jaxdl.train.log import History
+
+
+class FakeSampler:
+    """Images at random; notes which parameters it was asked for."""
+
+    seen = set()
+
+    def images(self, gen_params, key, num):
+        self.seen.add(gen_params)
+        return images(num, 16, 16, 3)
+
+    def interpolate(self, gen_params, key, rows, columns):
+        return images(rows * columns, 16, 16, 3).reshape(rows, columns, 16, 16, 3)
+
+
+def sums(rows=2):
+    rng = np.random.default_rng(0)
+    shapes = (rows, 3, 4, 16, 16, 3), (rows, 3, 16, 16, 3), (rows, 16, 16, 3)
+    return ArithmeticImages(*(rng.uniform(size=shape) for shape in shapes))
+
+
+def test_dcgan_figures():
+    names = ("disc_loss", "gen_loss", "value", "d_real", "d_fake")
+    held_out = series(4, 2, names[2:])
+    held_out.values["samples"] = images(160, 16, 16, 3).reshape(4, 2, 20, 16, 16, 3)
+    split = types.SimpleNamespace(image=jnp.asarray(images(30, 16, 16, 3)))
+    record = types.SimpleNamespace(
+        states=[types.SimpleNamespace(gen_params=i) for i in range(2)],
+        data=types.SimpleNamespace(train=split, validation=split),
+        history=History(series(30, 2, names), held_out),
+        config=types.SimpleNamespace(seed=5, steps=1234),
+    )
+    asked = []
+
+    def arithmetic(gen_params, key, num_trials):
+        asked.append((gen_params, num_trials))
+        return types.SimpleNamespace(figure=sums(num_trials))
+
+    sampler = FakeSampler()
+    figures = dcgan_figures(record, sampler, arithmetic)
+    assert sampler.seen == {0} and asked == [(0, 6)]  # the first seed's generator
+    gan_names = {"samples", "progress", "nearest", "interpolation", "curves"}
+    assert figures.keys() == gan_names | {"spectrum", "arithmetic"}
+    assert len(figures["curves"].axes) == 3  # there is no Parzen window
+    assert "seed 5" in figures["arithmetic"].axes[0].get_title()
+    for name in ("samples", "spectrum", "arithmetic"):
+        pixels = drawn(figures[name])
+        assert pixels.shape[1] == 1000 and pixels.std() > 1, name
+    assert np.ptp(drawn(figures["samples"]).astype(int), axis=-1).max() > 50  # colours
+    without = ArithmeticImages(*(part[:0] for part in sums()))
+    no_sums = lambda *args: types.SimpleNamespace(figure=without)  # noqa: E731
+    assert "arithmetic" not in dcgan_figures(record, sampler, no_sums)
+
+
+def test_sums_stand_in_their_order():
+    found = sums()
+    axes = figure_of_sums(found, seed=3).axes[0]
+    shown = np.asarray(axes.images[0].get_array())
+    asked = [
+        *(found.exemplars[1, 0]),
+        found.means[1, 0],
+        np.ones((16, 16, 3)),
+        *(found.exemplars[1, 1]),
+    ]
+    row = image_grid([np.round(255 * np.stack(asked)).astype(np.uint8)])
+    np.testing.assert_array_equal(shown[18:, : row.shape[1]], row)
+    last = np.round(255 * found.results[1:]).astype(np.uint8)
+    np.testing.assert_array_equal(shown[18:, -18:], image_grid([last]))
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    assert sorted(labels) == sorted(
+        ["red 3: exemplars", "- red 7: exemplars", "+ blue 7: exemplars"]
+        + 3 * ["mean"]
+        + ["result"]
+    )
+
+
+def test_a_checkerboard_is_a_spike():
+    plain = images(50, 16, 16)
+    board = np.indices((16, 16)).sum(axis=0)[..., None] % 2
+    rows = np.indices((16, 16))[0][..., None] % 2
+    patterned = np.clip(plain // 2 + 40 * board + 80 * rows, 0, 255).astype(np.uint8)
+    axes = figure_of_spectra({"images": plain, "samples": patterned}).axes[0]
+    lines = {line.get_label(): line.get_xydata() for line in axes.lines}
+    assert lines["samples"][-1, 0] == 0.5
+    for name, spike in (("images", False), ("samples", True)):
+        above = lines[name][-1, 1] - np.median(lines[name][:-1, 1])
+        assert bool(above > 10) is spike

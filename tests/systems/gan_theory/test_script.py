@@ -1,0 +1,89 @@
+"""The sweep over targets and generators, at toy size, as a user starts it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdl.ledger.published import read_published
+from jaxdl.ledger.rows import protocol_differences
+from jaxdl.systems.gan_theory import measures as gan_theory
+from jaxdl.systems.gan_theory.data import annulus
+from jaxdl.train.run import check_step
+
+ROOT = Path(__file__).resolve().parents[3]
+TOY = (
+    "--targets annulus --steps 4 --seeds 2 --batch-size 8 --disc-steps 2 "
+    "--hidden-size 4 --num-layers 2 --block-steps 2 --eval-every 2 --log-every 1"
+).split()
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    """With one grid, a small one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gan_theory, "GRIDS", ((2, 80),))
+        yield load_script(ROOT / "experiments" / "gan_theory.py")
+
+
+@pytest.fixture(scope="module")
+def folder(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("theory") / "run"
+    assert script.main([*TOY, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_the_bound_holds_for_every_seed(folder):
+    cases = json.loads((folder / "result.json").read_text())["cases"]
+    assert list(cases) == ["annulus-flow", "annulus-mlp", "annulus-likelihood"]
+    found = {k: v["per_seed"] for k, v in cases["annulus-flow"]["metrics"].items()}
+    assert all(gap >= 0 for gap in found["gap"])
+    assert all(attained < 1e-6 for attained in found["attained"])
+    assert found["covered"] == [1, 1]
+    np.testing.assert_allclose(found["bound"], 2 * np.array(found["jsd"]) - np.log(4))
+    assert "jsd" not in cases["annulus-mlp"]["metrics"]  # estimates are named so
+    assert "jsd_estimate" in cases["annulus-mlp"]["metrics"]
+    assert "jsd" in cases["annulus-likelihood"]["metrics"]
+    assert "remarks" in cases["annulus-flow"]
+
+
+def test_the_figures(folder):
+    paths = {path.name: path for path in (folder / "figures").iterdir()}
+    names = {f"annulus-{name}.png" for name in ("training", "maps", "others")}
+    assert paths.keys() == names | {"annulus-animation.gif"}
+    for path in paths.values():
+        with Image.open(path) as picture:
+            assert np.asarray(picture.convert("L")).std() > 5
+    with Image.open(paths["annulus-animation.gif"]) as animation:
+        assert animation.n_frames == 2 and animation.width == 450
+
+
+def test_a_step_at_full_size(script):
+    """Traced only; the value stands beside the published one."""
+    published = read_published(ROOT / "experiments" / "published.json")
+    for kind in ("flow", "mlp", "likelihood"):
+        cfg = script.Config(targets=("annulus",), generators=(kind,))
+        experiment = script.make_experiment(cfg)
+        check_step(experiment, annulus(), cfg)
+        if kind == "flow":
+            ours = dict(experiment.protocols["value"])
+            figure = published[ours.pop("published")]
+            (difference,) = protocol_differences(figure.protocol, ours)
+            assert difference.startswith("discriminator")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--targets", "targets is (): expected at least one"),
+        ("--generators flow flow", "expected at least one, each once"),
+        ("--num-layers 1", "num_layers is 1: expected 2 or more"),
+        ("--disc-steps 0", "disc_steps is 0: expected 1 or more"),
+        ("--gen-learning-rate nan", "gen_learning_rate is nan"),
+        ("--targets square", "square"),
+    ],
+)
+def test_bad_input(script, flags, said, refused):
+    assert said in refused(script.main, flags.split())

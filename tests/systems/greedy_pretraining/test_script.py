@@ -1,0 +1,184 @@
+"""The sweep over pretrained nets, at toy size, as a user starts it."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdl.data import Images, Split, load_images
+from jaxdl.ledger.rows import ledger_rows
+from jaxdl.train import loop
+from jaxdl.train.run import check_step, load_run
+
+ROOT = Path(__file__).resolve().parents[3]
+TOY = (
+    "--cases sigmoid-rbm relu svm forest --steps 20 "
+    "--pretrain-steps 10 --hidden-sizes 12 70 --trees 5 --block-steps 10 "
+    "--eval-every 10"
+).split()
+FIGURES = {"test_error", "training", "gradients", "filters", "pretraining"}
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script(ROOT / "experiments" / "greedy_pretraining.py")
+
+
+@pytest.fixture(scope="module")
+def folder(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("greedy") / "run"
+    assert script.main([*TOY, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_a_result_for_each_case_and_phase(result, folder):
+    cases = result["cases"]
+    assert list(cases) == ["sigmoid-rbm", "relu", "svm", "forest"]
+    phases = {name: list(case.get("phases", {})) for name, case in cases.items()}
+    layers = ["layer-1", "layer-2", "start", "whole"]
+    assert phases["relu"] == ["start", "whole"]
+    assert phases["sigmoid-rbm"] == layers
+    assert phases["svm"] == phases["forest"] == []
+    assert cases["sigmoid-rbm"]["steps"] == 40
+    assert (folder / "sigmoid-rbm" / "layer-2" / "metrics.jsonl").exists()
+    for case in cases.values():
+        assert 0 <= case["metrics"]["test_error"]["mean"] <= 100
+    assert cases["relu"]["metrics"]["test_error"]["protocol"]["pretrained"] == "no"
+    start = cases["relu"]["phases"]["start"]["metrics"]
+    assert set(start) == {"validation_loss", "validation_error"}  # no test images yet
+
+
+def test_the_net_begins_with_the_pretrained_layers(script, folder):
+    cfg = script.Config(
+        cases=("sigmoid-rbm",), steps=20, pretrain_steps=10, hidden_sizes=(12, 70)
+    )
+    assert cfg.data == "digits"
+    case = script.make_cases(cfg, load_images("digits"))["sigmoid-rbm"]
+    at = folder / "sigmoid-rbm"
+    _, (layer, *_) = load_run(at / "layer-1", case.experiment[0].experiment)
+    _, (whole, *_) = load_run(at, case.experiment)
+    assert whole.params[0]["kernel"].shape == (64, 12)
+    trained = layer.top.params
+    moved = jnp.abs(whole.params[0]["kernel"] - trained["kernel"]).max()
+    assert 0 < float(moved) < 0.2  # twenty steps from where the machine left it
+    bias = jnp.abs(whole.params[0]["bias"] - trained["hidden_bias"]).max()
+    assert float(bias) < 0.2
+
+
+def test_figures(folder):
+    paths = list((folder / "figures").iterdir())
+    assert {path.stem for path in paths} == FIGURES
+    for path in paths:
+        with Image.open(path) as picture:
+            assert picture.width == 1000
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_a_stopped_sweep_goes_on_in_the_same_bits(
+    script, result, tmp_path, monkeypatch
+):
+    """A signal in the middle of the second layer's pretraining."""
+    sent, evaluations = [], loop.Loop._evaluate
+
+    def evaluate(self, states, step, *args, **kwargs):
+        evaluations(self, states, step, *args, **kwargs)
+        if step == 5 and self.folder.name == "layer-2":
+            sent.append(step)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop.Loop, "_evaluate", evaluate)
+    monkeypatch.setattr(script, "greedy_figures", lambda *args: {})
+    argv = [*TOY, "--cases", "sigmoid-rbm", "--out", str(tmp_path / "run")]
+    argv += ["--eval-every", "5"]
+    assert script.main(argv) == 143 and sent
+    assert not (tmp_path / "run" / "sigmoid-rbm" / "start").exists()
+    assert script.main(argv) == 0
+    cut = json.loads((tmp_path / "run" / "result.json").read_text())
+    digests = [found["cases"]["sigmoid-rbm"]["state_sha256"] for found in (cut, result)]
+    assert digests[0] == digests[1]
+
+
+def test_ledger_rows_of_the_toy(folder, tmp_path):
+    (tmp_path / "toy.json").write_text((folder / "result.json").read_text())
+    rows = ledger_rows(tmp_path, ROOT / "experiments" / "published.json")
+    ours = {row.protocol["model"] for row in rows if row.files}
+    assert ours >= {"sigmoid 12-70", "relu 12-70", "random forest"}
+
+
+def test_every_case_can_be_built(script):
+    """Layers of all kinds, traced."""
+    data = load_images("digits")
+    cfg = script.Config(steps=1, pretrain_steps=1, hidden_sizes=(12, 70))
+    cases = script.make_cases(cfg, data)
+    assert set(cases) == set(script.CaseName.__args__)
+    for case in cases.values():
+        check_step(case.experiment, data, case.config)
+
+
+def images_named(name, *counts):
+    splits = [
+        Split(jnp.zeros((n, 28, 28, 1), jnp.uint8), jnp.zeros(n, jnp.int32))
+        for n in counts
+    ]
+    return Images(*splits, name=name, checksum="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("data", "train_on", "counts", "figures"),
+    [
+        ("mnist", "train", (50_000, 10_000, 10_000), 5),
+        ("mnist", "all", (60_000, 10_000, 10_000), 1),
+        ("mnist_basic", "train", (10_000, 2_000, 50_000), 4),
+    ],
+)
+def test_published_protocols_have_the_same_fields(
+    script, data, train_on, counts, figures
+):
+    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
+    published = {entry["id"]: entry["protocol"] for entry in entries}
+    images, found = images_named(data, *counts), 0
+    for name in script.CaseName.__args__:
+        recipe = {k: v for k, v in script.RECIPES[data].items()}
+        cfg = script.Config(
+            data=data, train_on=train_on, cases=(name,), learning_rate=0.1, **recipe
+        )
+        ours = script.make_protocol(cfg, images)
+        if "published" not in ours:
+            continue
+        found += 1
+        there = published[ours.pop("published")]
+        assert ours.keys() == there.keys()
+        differing = {k for k, v in there.items() if v is not None and v != ours[k]}
+        assert differing <= {"drawn"}, name
+    assert found == figures
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--cases cubic", "cubic"),
+        ("--cases svm svm", "expected at least one, each once"),
+        ("--hidden-sizes", "hidden_sizes is (): expected at least one layer"),
+        ("--hidden-sizes 10 0", "hidden_sizes is 0"),
+        ("--pretrain-steps -1", "pretrain_steps is -1: expected 0 or more"),
+        ("--noise 1.0", "noise is 1.0: expected a share"),
+        ("--noise -0.1", "noise is -0.1: expected a share"),
+        ("--noise nan", "noise is nan: expected a share"),
+        ("--rbm-rate 0", "rbm_rate is 0.0: expected a finite number above 0"),
+        ("--svm-gamma inf", "svm_gamma is inf"),
+        ("--trees 0", "trees is 0"),
+        ("--batch-size 5000", "batch_size is 5000: expected at most"),
+    ],
+)
+def test_bad_input(script, flags, said, refused):
+    assert said in refused(script.main, flags.split())

@@ -1,0 +1,88 @@
+"""The Boltzmann machine as a user starts it: resumed, enumerated, misused."""
+
+from pathlib import Path
+
+import pytest
+
+from jaxdl.ledger.schema import read_result
+
+ROOT = Path(__file__).resolve().parents[3]
+TOY = (
+    "--steps 20 --hidden-size 5 --batch-size 4 --block-steps 5 --eval-every 10".split()
+)
+TOY += "--ais-steps 20 --ais-chains 10".split()
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    """The script without its figures, which other tests draw."""
+    module = load_script(ROOT / "experiments" / "rbm.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "rbm_figures", lambda *args: {})
+        yield module
+
+
+@pytest.fixture(scope="module")
+def finished(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rbm") / "run"
+    assert script.main([*TOY, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_small_machine_is_enumerated(finished):
+    metrics = read_result(finished / "result.json")["metrics"]
+    exact, estimate, error, in_se = (
+        metrics[name]["mean"]
+        for name in (
+            "log_partition_exact",
+            "log_partition",
+            "log_partition_error",
+            "ais_error_in_se",
+        )
+    )
+    assert in_se == pytest.approx((estimate - exact) / error, abs=0.05)
+    assert metrics["test_log_likelihood"]["protocol"]["log_partition"] == "enumerated"
+
+
+def test_a_stopped_run_goes_on_in_the_same_bits(
+    script, finished, tmp_path, killed_after_a_save, capsys
+):
+    """The persistent chains too: they are part of the state."""
+    flags = [*TOY, "--out", str(tmp_path / "run"), "--save-every", "15"]
+    with killed_after_a_save():
+        script.main(flags)
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert script.main(flags) == 0
+    assert "going on from the checkpoint of step 15" in capsys.readouterr().out
+    ours, untouched = (
+        read_result(folder / "result.json") for folder in (tmp_path / "run", finished)
+    )
+    assert ours["state_sha256"] == untouched["state_sha256"]
+    assert ours["metrics"] == untouched["metrics"]
+
+
+def test_chains_that_begin_at_the_data(script, tmp_path):
+    """Contrastive divergence keeps no chains, and rebuilds what it sees."""
+    flags = "--method cd --cd-steps 2 --weight-decay 0.001 --no-binarise".split()
+    folder = tmp_path / "run"
+    assert script.main([*TOY, *flags, "--out", str(folder)]) == 0
+    protocol = read_result(folder / "result.json")["metrics"]["test_log_likelihood"]
+    assert protocol["protocol"]["method"] == "cd"
+    assert protocol["protocol"]["cd_steps"] == 2
+
+
+BAD = [
+    ("--cd-steps 0", "cd_steps is 0: expected 1 or more"),
+    ("--hidden-size 0", "hidden_size is 0: expected 1 or more"),
+    ("--hidden-size 21 --enumerate", "21 units in the smaller layer: expected at most"),
+    ("--ais-chains 1", "ais_chains is 1: expected 2 or more"),
+    ("--ais-steps 0", "ais_steps is 0: expected 1 or more"),
+    ("--learning-rate 0", "learning_rate is 0.0: expected a finite number above 0"),
+    ("--weight-decay -1", "weight_decay is -1.0: expected a finite number from 0"),
+    ("--weight-decay nan", "weight_decay is nan: expected a finite number from 0"),
+]
+
+
+@pytest.mark.parametrize(("flags", "sentence"), BAD, ids=[flags for flags, _ in BAD])
+def test_bad_flags(script, flags, sentence, refused):
+    assert sentence in refused(script.main, [*TOY, *flags.split()])

@@ -1,0 +1,132 @@
+"""The sweep over untrained and trained deep nets, at toy size, as a user starts it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdl.ledger.rows import ledger_rows
+
+ROOT = Path(__file__).resolve().parents[3]
+TOY = (
+    "--cases initialisation tanh relu-he --steps 20 --hidden-size 8 --depths 2 "
+    "--study-size 8 --block-steps 10 --eval-every 10"
+).split()
+FIGURES = {
+    "activations",
+    "gradients_by_depth",
+    "gradients_by_layer",
+    "signals_training",
+    "singular_values",
+    "test_error",
+    "training",
+    "units",
+}
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    module = load_script(ROOT / "experiments" / "vanishing_gradient.py")
+    # A part of the table compiles in a part of the time.
+    module.NETS = module.NETS._replace(
+        activations=("linear", "sigmoid"), initializers=("standard", "orthogonal")
+    )
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vanishing") / "run"
+    assert script.main([*TOY, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_a_result_for_each_case(result, folder):
+    assert list(result["cases"]) == ["initialisation", "tanh", "relu-he"]
+    study, tanh, relu = result["cases"].values()
+    assert study["steps"] == 0 and tanh["steps"] == relu["steps"] == 20
+    assert tanh["config"]["learning_rate"] == 0.1
+    assert relu["config"]["learning_rate"] == 0.05
+    for case in (tanh, relu):
+        assert 0 <= case["metrics"]["test_error"]["mean"] <= 100
+        assert case["metrics"]["test_error"]["protocol"]["hidden_layers"] == 5
+    assert study["metrics"]["orthogonal_deviation"]["mean"] <= 1e-12
+    assert study["metrics"]["collapse_deviation"]["mean"] <= 1e-12
+    ratio = study["metrics"]["log10_gradient_sigmoid_standard"]["mean"]
+    assert -3 < ratio < -0.5  # a layer, about a tenth
+    assert (folder / "tanh" / "metrics.jsonl").exists()
+
+
+def test_figures(folder):
+    paths = list((folder / "figures").iterdir())
+    assert {path.stem for path in paths} == FIGURES
+    for path in paths:
+        with Image.open(path) as picture:
+            assert picture.width == 1000
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_second_call_repeats_nothing(script, folder):
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("result.json")}
+    assert script.main([*TOY, "--out", str(folder)]) == 0
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_ledger_rows_of_the_toy(folder, tmp_path):
+    (tmp_path / "toy.json").write_text((folder / "result.json").read_text())
+    rows = ledger_rows(tmp_path, ROOT / "experiments" / "published.json")
+    ours = [row for row in rows if row.files]
+    errors = [row for row in ours if row.metric == "test_error"]
+    assert {row.protocol["activation"] for row in errors} == {"tanh", "relu"}
+    assert {row.metric for row in ours} > {"orthogonal_deviation", "collapse_deviation"}
+
+
+def test_published_protocols_have_the_same_fields(script):
+    class Mnist:
+        name = "mnist"
+
+        class train:
+            image = range(50_000)
+
+        class test:
+            image = range(10_000)
+
+    published = {
+        entry["id"]: entry
+        for entry in json.loads((ROOT / "experiments" / "published.json").read_text())
+    }
+    cfg = script.Config(data="mnist", steps=20_000, hidden_size=1000, learning_rate=0.1)
+    referring = [s for s in script.SETTINGS.values() if s.published]
+    assert len(referring) == 5
+    for setting in referring:
+        ours = script.protocol(cfg, Mnist, setting)
+        there = published[ours.pop("published")]["protocol"]
+        assert ours.keys() == there.keys()
+        differing = [k for k, v in there.items() if v is not None and v != ours[k]]
+        assert differing == ["trained"] and ours["trained"] == "4 epochs"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--cases cubic", "cubic"),
+        ("--cases", "cases is (): expected at least one"),
+        ("--cases tanh tanh", "expected at least one, each once"),
+        ("--depths", "depths is (): expected at least one"),
+        ("--hidden-layers 0", "hidden_layers is 0"),
+        ("--hidden-size 0", "hidden_size is 0"),
+        ("--depths 3 0", "depths is 0"),
+        ("--study-size 0", "study_size is 0"),
+        ("--learning-rate nan", "learning_rate is nan"),
+        ("--batch-size 5000", "batch_size is 5000: expected at most"),
+    ],
+)
+def test_bad_input(script, flags, said, refused):
+    assert said in refused(script.main, flags.split())
