@@ -27,7 +27,7 @@ from jaxdl.adversarial.objectives import image_rows
 from jaxdl.cli import start
 from jaxdl.data import Images, load_images, mnist_basic, train_on_all
 from jaxdl.errors import InputError
-from jaxdl.ledger.published import read_published
+from jaxdl.ledger.published import SYSTEMS, read_published
 from jaxdl.measures.classification import make_classification_evaluate
 from jaxdl.measures.signals import layer_signals
 from jaxdl.models import rbm
@@ -442,7 +442,7 @@ def train(cfg: Config) -> int:
     data = mnist_basic(data) if cfg.data == "mnist_basic" else data
     data = train_on_all(data) if cfg.train_on == "all" else data
     cases = make_cases(cfg, data)
-    published = read_published(Path(__file__).parent / "published.json")
+    published = read_published(SYSTEMS / "greedy_pretraining" / "published.json")
 
     def figures(records):
         rows = {

@@ -23,14 +23,13 @@ the result says how many there are.
 import dataclasses
 import functools
 import sys
-from pathlib import Path
 from typing import Literal
 
 import optax
 
 from jaxdl import data, models
 from jaxdl.cli import start
-from jaxdl.ledger.published import read_published
+from jaxdl.ledger.published import SYSTEMS, read_published
 from jaxdl.measures.long_lag import (
     make_answers,
     make_long_lag_evaluate,
@@ -101,7 +100,7 @@ def make_experiment(cfg: Config, task) -> Experiment:
     optimizer = make_optimizer(cfg.learning_rate)
 
     def figures(record):
-        published = read_published(Path(__file__).parent / "published.json")
+        published = read_published(SYSTEMS / "long_lag" / "published.json")
         row = published.get(f"lstm-adding-{cfg.lag}-sequences")
         return adding_figures(record, layer, row and row.value)
 

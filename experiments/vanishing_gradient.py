@@ -23,7 +23,7 @@ import optax
 from jaxdl.cli import start
 from jaxdl.data import DataName, load_images
 from jaxdl.errors import InputError
-from jaxdl.ledger.published import read_published
+from jaxdl.ledger.published import SYSTEMS, read_published
 from jaxdl.measures.classification import make_classification_evaluate
 from jaxdl.measures.signals import Nets, initial_signals, layer_signals
 from jaxdl.models import forward, mlp
@@ -215,7 +215,7 @@ def train(cfg: Config) -> int:
         name: make_case(dataclasses.replace(cfg, cases=(name,)), data)
         for name in cfg.cases
     }
-    published = read_published(Path(__file__).parent / "published.json")
+    published = read_published(SYSTEMS / "vanishing_gradient" / "published.json")
 
     def figures(records):
         rows = {k: published.get(SETTINGS[k].published) for k in cases if k in SETTINGS}

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.data import builders
+from jaxdl.ledger.published import all_published
 from jaxdl.ledger.schema import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -178,13 +179,12 @@ def test_result_fields(finished):
 
 
 def test_results_refer_to_published_figures(finished):
-    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
-    known = {entry["id"]: entry for entry in entries}
+    known = all_published()
     metrics = finished.result["metrics"].values()
     referring = [metric for metric in metrics if metric.get("published")]
     assert bool(referring) is (finished.name not in UNPUBLISHED)
     for metric in referring:
-        published = known[metric["published"]]["protocol"]
+        published = known[metric["published"]].protocol
         assert metric["protocol"].keys() == published.keys()
 
 
@@ -487,8 +487,7 @@ def test_mnist(gan, tmp_path):
     assert gan([*argv, "--parzen-samples", "100"]) == 0
     result = read_result(tmp_path / "run" / "result.json")
     protocol = result["metrics"]["parzen_log_likelihood"]["protocol"]
-    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
-    published = next(e for e in entries if e["id"] == "gan-mnist-parzen")["protocol"]
+    published = all_published()["gan-mnist-parzen"].protocol
     differing = {name for name, value in published.items() if protocol[name] != value}
     assert differing == {"samples", "step_chosen_on"}
     assert str(source) not in (tmp_path / "run" / "result.json").read_text()

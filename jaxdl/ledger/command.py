@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jaxdl.ledger.published import all_published, read_published
 from jaxdl.ledger.readme import readme_is_stale, update_readme
 from jaxdl.ledger.rows import Row, ledger_rows
 from jaxdl.ledger.table import format_table, rich_table
@@ -19,7 +20,7 @@ class ResultsConfig:
     results_dir: Path | None = None
     """Folder of result files; the checkout's experiments/results if not given."""
     published: Path | None = None
-    """Published figures; the checkout's experiments/published.json if not given."""
+    """File of published figures; the figures of all systems if not given."""
     readme: Path | None = None
     """README that carries the table; the checkout's README.md if not given."""
     markdown: bool = False
@@ -33,7 +34,7 @@ class ResultsConfig:
 
     def __post_init__(self) -> None:
         if self.markdown + self.json + self.write_readme + self.check > 1:
-            raise ValueError("Give one of --markdown --json --write-readme --check.")
+            raise ValueError("give one of --markdown --json --write-readme --check")
 
 
 def checkout_root() -> Path:
@@ -41,7 +42,7 @@ def checkout_root() -> Path:
     here = Path.cwd()
     own = Path(__file__).resolve().parents[2]
     for folder in (here, *here.parents):
-        if (folder / "experiments" / "published.json").is_file():
+        if (folder / "experiments" / "results").is_dir():
             return folder
     return own
 
@@ -57,9 +58,8 @@ def results_command(cfg: ResultsConfig) -> int:
     """
     root = checkout_root()
     results_dir = cfg.results_dir or root / "experiments" / "results"
-    rows = ledger_rows(
-        results_dir, cfg.published or root / "experiments" / "published.json"
-    )
+    figures = read_published(cfg.published) if cfg.published else all_published()
+    rows = ledger_rows(results_dir, figures)
     readme = cfg.readme or root / "README.md"
     if cfg.check:
         stale = readme_is_stale(readme, rows)

@@ -6,11 +6,14 @@ Fields that a figure lists as `free` belong to the method, not to what is measur
 ledger lists how ours differ there, and judges the row all the same.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError
 from jaxdl.ledger.schema import NUMBER, check_fields, read_json
+
+SYSTEMS = Path(__file__).resolve().parents[1] / "systems"
 
 _PUBLISHED_FIELDS = {
     "id": str,
@@ -39,7 +42,10 @@ class Published(NamedTuple):
       source: "paper" and "table"; more keys are welcome.
       trust: P, read in the paper; A, in the authors' code; S, in a transcription; M,
         recalled without a source, and so never given a verdict.
+      owner: name of the system that reproduces it.
       free: names of protocol fields in which another choice is fair.
+      withdrawn: reason why the figure gives no row, nor do results that refer to it;
+        None for a figure of the ledger.
     """
 
     id: str
@@ -52,32 +58,75 @@ class Published(NamedTuple):
     protocol: dict[str, Any]
     source: dict[str, str]
     trust: str
+    owner: str = ""
     free: tuple[str, ...] = ()
+    withdrawn: str | None = None
 
 
-def read_published(path: Path) -> dict[str, Published]:
-    """Published figures by id, in the order of the file.
+def read_published(*paths: Path) -> dict[str, Published]:
+    """Published figures by id, in the order of the files.
+
+    Args:
+      *paths: each a JSON list of figures, in the folder of the system that owns them.
 
     Raises:
-      InputError: naming the file, the entry and the field that can't be used.
+      InputError: naming the file, the entry and the field that cannot be used, or the
+        two places of an id that occurs twice.
     """
-    entries = read_json(path)
-    if not isinstance(entries, list):
-        raise InputError(f"{path}: not a list of published figures")
     figures: dict[str, Published] = {}
-    for index, entry in enumerate(entries):
-        check_fields(entry, _PUBLISHED_FIELDS, f"{path}, entry {index}")
-        where = f"{path}, '{entry['id']}'"
-        check_fields(entry["source"], {"paper": str, "table": str}, where)
-        if entry["id"] in figures:
-            raise InputError(f"{where}: field 'id' occurs twice")
-        if entry["direction"] not in ("higher", "lower", "equal"):
-            raise InputError(f"{where}: field 'direction' can't be that")
-        if entry["trust"] not in ("P", "A", "S", "M"):
-            raise InputError(f"{where}: field 'trust' must be P, A, S or M")
-        free = entry.get("free", [])
-        if not isinstance(free, list) or not set(free) <= entry["protocol"].keys():
-            raise InputError(f"{where}: field 'free' must list fields of its protocol")
-        named = {name: entry[name] for name in _PUBLISHED_FIELDS}
-        figures[entry["id"]] = Published(**named, free=tuple(free))
+    places: dict[str, str] = {}
+    for path in paths:
+        entries = read_json(path)
+        if not isinstance(entries, list):
+            raise InputError(f"{path}: not a list of published figures")
+        for index, entry in enumerate(entries):
+            place = f"{path}, entry {index}"
+            figure = _read_figure(entry, path, place)
+            if figure.id in places:
+                raise InputError(
+                    f"{place}, '{figure.id}': field 'id' occurs twice, first in "
+                    f"{places[figure.id]}; rename one of them"
+                )
+            figures[figure.id], places[figure.id] = figure, place
     return figures
+
+
+def _read_figure(entry: Any, path: Path, place: str) -> Published:
+    check_fields(entry, _PUBLISHED_FIELDS, place)
+    where = f"{path}, '{entry['id']}'"
+    check_fields(entry["source"], {"paper": str, "table": str}, where)
+    if entry["direction"] not in ("higher", "lower", "equal"):
+        raise InputError(f"{where}: field 'direction' must be higher, lower or equal")
+    if entry["trust"] not in ("P", "A", "S", "M"):
+        raise InputError(f"{where}: field 'trust' must be P, A, S or M")
+    free = entry.get("free", [])
+    if not isinstance(free, list) or not set(free) <= entry["protocol"].keys():
+        raise InputError(f"{where}: field 'free' must list fields of its protocol")
+    withdrawn = entry.get("withdrawn")
+    check_fields({"withdrawn": withdrawn}, {"withdrawn": (str, type(None))}, where)
+    return Published(
+        **{name: entry[name] for name in _PUBLISHED_FIELDS},
+        owner=path.parent.name,
+        free=tuple(free),
+        withdrawn=withdrawn,
+    )
+
+
+def published_files(folders: Iterable[Path]) -> list[Path]:
+    """Files of published figures in systems' folders; not every system has one."""
+    paths = [folder / "published.json" for folder in folders]
+    return [path for path in paths if path.exists()]
+
+
+def system_folders() -> list[Path]:
+    """Folders of the systems of this installation, by name."""
+    return sorted(path.parent for path in SYSTEMS.glob("*/published.json"))
+
+
+def all_published() -> dict[str, Published]:
+    """Published figures of every system, by id.
+
+    Raises:
+      InputError: as `read_published`.
+    """
+    return read_published(*published_files(system_folders()))

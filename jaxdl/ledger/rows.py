@@ -9,11 +9,12 @@ figure is a run's own note and gets no row.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.published import Published, read_published
+from jaxdl.ledger.published import Published
 from jaxdl.ledger.schema import RunResult, read_results
 
 
@@ -182,18 +183,19 @@ def _merged_parts(results: dict[str, RunResult]) -> list[list[Part]]:
     return list(merged.values())
 
 
-def ledger_rows(results_dir: Path, published_path: Path) -> list[Row]:
+def ledger_rows(results_dir: Path, figures: Mapping[str, Published]) -> list[Row]:
     """Every published figure with what was reached, then results without a figure.
+
+    Withdrawn figures, and the metrics that refer to them, give no row.
 
     Args:
       results_dir: folder of result files; its `*.json` are read.
-      published_path: the published figures.
+      figures: the published figures by id (`jaxdl.ledger.published.all_published`).
 
     Raises:
-      InputError: for a file that can't be used, an unknown figure, or two files that
+      InputError: for a file that cannot be used, an unknown figure, or two files that
         hold the same seed of the same configuration.
     """
-    figures = read_published(published_path)
     if not results_dir.is_dir():
         raise InputError(f"{results_dir}: no such folder of results")
     results: dict[str, RunResult] = {}
@@ -206,11 +208,11 @@ def ledger_rows(results_dir: Path, published_path: Path) -> list[Row]:
         if figure not in rows:
             raise InputError(
                 f"{results_dir / file}, metrics.{name}: field 'published' names "
-                f"{figure!r}, which {published_path.name} does not hold"
+                f"{figure!r}, which no system publishes; correct it or add the figure"
             )
         rows[figure].append(_merged_row(parts, figures.get(figure)))
     for name, figure in figures.items():
-        rows[name] = rows[name] or [_row_not_run(figure)]
+        rows[name] = [] if figure.withdrawn else rows[name] or [_row_not_run(figure)]
     return [row for group in rows.values() for row in group]
 
 

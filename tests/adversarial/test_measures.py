@@ -1,7 +1,6 @@
 """What a GAN has learned, against NumPy and SciPy on data of a few pixels."""
 
 import json
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +19,11 @@ from jaxdl.adversarial.measures import (
 )
 from jaxdl.adversarial.networks import small_gan
 from jaxdl.data.load import Images, Split
+from jaxdl.ledger.published import SYSTEMS
 from jaxdl.train.state import GanState
 from jaxdl.types import Model
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "experiments" / "published.json"
+PUBLISHED = SYSTEMS / "gan" / "published.json"
 SHAPE = (2, 3, 1)
 LATENT = 6
 KEY = jax.random.key(3)

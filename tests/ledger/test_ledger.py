@@ -14,14 +14,19 @@ from scipy import stats
 
 from jaxdl.errors import InputError
 from jaxdl.ledger.command import ResultsConfig, checkout_root, results_command
-from jaxdl.ledger.published import Published, read_published
+from jaxdl.ledger.published import (
+    Published,
+    all_published,
+    published_files,
+    read_published,
+    system_folders,
+)
 from jaxdl.ledger.readme import BEGIN, END, readme_is_stale, update_readme
 from jaxdl.ledger.rows import Row, judge, ledger_rows
 from jaxdl.ledger.schema import read_results
 from jaxdl.ledger.table import format_table, rich_table
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLISHED = ROOT / "experiments" / "published.json"
 RESULTS = ROOT / "experiments" / "results"
 README = ROOT / "README.md"
 PROTOCOL = {"data": "toy", "samples": 10}
@@ -78,7 +83,7 @@ def ledger(tmp_path):
         for name, content in files.items():
             (folder / f"{name}.json").write_text(json.dumps(content))
         (tmp_path / "published.json").write_text(json.dumps(figures))
-        return ledger_rows(folder, tmp_path / "published.json")
+        return ledger_rows(folder, read_published(tmp_path / "published.json"))
 
     return rows
 
@@ -435,6 +440,35 @@ def test_result_that_is_not_json_is_refused(ledger, tmp_path, content):
         ledger(figure())
 
 
+def test_an_id_of_two_systems_names_both_places(tmp_path):
+    paths = [tmp_path / name / "published.json" for name in ("a", "b")]
+    for path, figures in zip(
+        paths, ([figure()], [figure(id="b"), figure()]), strict=True
+    ):
+        path.parent.mkdir()
+        path.write_text(json.dumps(figures))
+    with pytest.raises(InputError) as refusal:
+        read_published(*paths)
+    assert str(refusal.value) == (
+        f"{paths[1]}, entry 1, 'toy-score': field 'id' occurs twice, first in "
+        f"{paths[0]}, entry 0; rename one of them"
+    )
+    paths[1].write_text(json.dumps([figure(id="b")]))
+    owners = {figure.owner for figure in read_published(*paths).values()}
+    assert owners == {"a", "b"}
+
+
+def test_withdrawn_figures_give_no_row(ledger):
+    withdrawn = figure(withdrawn="no paper claims it")
+    assert ledger(withdrawn) == []
+    assert ledger(withdrawn, a=result([0], [1.0])) == []
+    own = result([0], [1.0], published=None)
+    (row,) = ledger(withdrawn, a=own)
+    assert row.published is None
+    with pytest.raises(InputError, match="field 'withdrawn'"):
+        ledger(figure(withdrawn=True))
+
+
 @pytest.mark.parametrize(
     ("figures", "message"),
     [
@@ -453,7 +487,7 @@ def test_malformed_published_figure_is_refused(ledger, figures, message):
 
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
-        ledger_rows(tmp_path / "nowhere", PUBLISHED)
+        ledger_rows(tmp_path / "nowhere", {})
 
 
 # README and command
@@ -551,7 +585,7 @@ def test_command_finds_the_checkout_around_it(tmp_path, monkeypatch):
     assert checkout_root() == ROOT
     inner = tmp_path / "experiments" / "inner"
     inner.mkdir(parents=True)
-    (tmp_path / "experiments" / "published.json").write_text("[]")
+    (tmp_path / "experiments" / "results").mkdir()
     monkeypatch.chdir(inner)
     assert checkout_root() == tmp_path
 
@@ -560,16 +594,17 @@ def test_command_finds_the_checkout_around_it(tmp_path, monkeypatch):
 
 
 def test_published_figures_are_complete_and_unique():
-    figures = read_published(PUBLISHED)
-    assert len(figures) == len(json.loads(PUBLISHED.read_text()))
+    figures = all_published()
+    files = published_files(system_folders())
+    assert len(figures) == sum(len(json.loads(path.read_text())) for path in files)
     for entry in figures.values():
-        assert set(entry._asdict()) == {*figure(), "free"}
+        assert set(entry._asdict()) == {*figure(), "owner", "free", "withdrawn"}
         assert entry.protocol and entry.system and entry.metric
         assert (entry.error is None) == (entry.error_kind is None)
 
 
 def test_references_are_quoted_exactly():
-    figures = read_published(PUBLISHED)
+    figures = all_published()
     parzen = figures["gan-mnist-parzen"]
     assert (parzen.value, parzen.error, parzen.direction) == (225, 2, "higher")
     assert parzen.protocol["samples"] == 10_000
@@ -577,17 +612,17 @@ def test_references_are_quoted_exactly():
 
 
 def test_committed_results_are_readable_and_name_known_figures():
-    known = set(read_published(PUBLISHED))
+    known = set(all_published())
     for path in RESULTS.glob("*.json"):
         for result in read_results(path).values():
             for metric in result["metrics"].values():
                 assert metric.get("published") in known | {None}
-    ledger_rows(RESULTS, PUBLISHED)
+    ledger_rows(RESULTS, all_published())
 
 
 def test_readme_table_is_current():
     text = README.read_text(encoding="utf-8")
     if not text.strip():
         pytest.skip("README.md is not written yet")
-    stale = readme_is_stale(README, ledger_rows(RESULTS, PUBLISHED))
+    stale = readme_is_stale(README, ledger_rows(RESULTS, all_published()))
     assert not stale, "run jaxdl results --write-readme"

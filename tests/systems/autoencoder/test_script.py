@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from jaxdl.data import Split
+from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = SYSTEMS / "autoencoder" / "published.json"
 CASES = ["pca", "two", "denoising"]
 TOY = (
     f"--cases {' '.join(CASES)} --steps 20 --logistic-steps 20 --hidden-sizes 6 "
@@ -102,16 +104,13 @@ def test_goes_on_in_the_same_bits(script, folder, result, tmp_path, capsys):
 
 def test_ledger_rows_of_the_toy(folder, tmp_path):
     (tmp_path / "toy.json").write_text((folder / "result.json").read_text())
-    rows = ledger_rows(tmp_path, ROOT / "experiments" / "published.json")
+    rows = ledger_rows(tmp_path, all_published())
     ours = [row for row in rows if row.files and row.metric == "test_squared_error"]
     assert len({row.protocol["model"] for row in ours}) == len(CASES) + 1
 
 
 def test_published_protocols_have_the_same_fields(script):
-    published = {
-        entry["id"]: entry
-        for entry in json.loads((ROOT / "experiments" / "published.json").read_text())
-    }
+    published = {entry["id"]: entry for entry in json.loads(PUBLISHED.read_text())}
     sizes = script.Sizes("mnist", 784, 60_000, 10_000)
     recipe = script.RECIPES["mnist"]
     cfg = dataclasses.replace(script.Config(data="mnist"), **recipe)

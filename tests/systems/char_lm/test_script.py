@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from jaxdl.ledger.published import SYSTEMS
 from jaxdl.ledger.schema import read_result
 from jaxdl.systems.char_lm.data import load_text
 
 ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = SYSTEMS / "char_lm" / "published.json"
 TOY = "--steps 20 --hidden-size 8 --batch-size 4 --window 8 --block-steps 5".split()
 TOY += "--restart-every 3 --num-samples 2 --sample-length 30".split()
 TOY += "--eval-every 10".split()
@@ -122,7 +124,7 @@ def test_protocol_has_the_fields_of_the_published_figure(script):
     from jaxdl.train.config import fill_defaults
 
     cfg = fill_defaults(script.Config(), script.SHAKESPEARE)
-    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
+    entries = json.loads(PUBLISHED.read_text())
     (published,) = (e for e in entries if e["id"] == "nanogpt-tiny-shakespeare")
     protocol = script.protocols(cfg, make_text("tiny_shakespeare", "abc" * 9999))
     protocol = protocol["validation_nats"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdl.ledger.published import read_published
+from jaxdl.ledger.published import SYSTEMS, read_published
 from jaxdl.ledger.rows import protocol_differences
 from jaxdl.ledger.schema import read_results
 from jaxdl.measures.statistics import welch_ci95
@@ -42,7 +42,7 @@ def folder(script, tmp_path_factory):
 
 
 def test_a_result_beside_its_published_figure(folder):
-    figures = read_published(ROOT / "experiments" / "published.json")
+    figures = read_published(SYSTEMS / "gan_modes" / "published.json")
     cases = read_results(folder / "result.json")
     assert list(cases) == ["result.json: pacgan2"]
     (case,) = cases.values()
@@ -63,7 +63,7 @@ def test_a_result_beside_its_published_figure(folder):
 
 @pytest.mark.parametrize("target", ["ring", "grid"])
 def test_at_full_size_the_steps_and_what_the_script_says_differ(script, target):
-    figures = read_published(ROOT / "experiments" / "published.json")
+    figures = read_published(SYSTEMS / "gan_modes" / "published.json")
     for method, pack in (("gan", 1), ("pacgan", 2), ("pacgan", 3), ("pacgan", 4)):
         cfg = script.Config(target=target, methods=(method,), packs=(pack,))
         for protocol in list(script.protocols(cfg).values())[:2]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdl.ledger.published import read_published
+from jaxdl.ledger.published import SYSTEMS, read_published
 from jaxdl.ledger.rows import protocol_differences
 from jaxdl.systems.gan_theory import measures as gan_theory
 from jaxdl.systems.gan_theory.data import annulus
@@ -62,7 +62,7 @@ def test_the_figures(folder):
 
 def test_a_step_at_full_size(script):
     """Traced only; the value stands beside the published one."""
-    published = read_published(ROOT / "experiments" / "published.json")
+    published = read_published(SYSTEMS / "gan" / "published.json")
     for kind in ("flow", "mlp", "likelihood"):
         cfg = script.Config(targets=("annulus",), generators=(kind,))
         experiment = script.make_experiment(cfg)

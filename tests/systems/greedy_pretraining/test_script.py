@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from jaxdl.data import Images, Split, load_images
+from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
 from jaxdl.train import loop
 from jaxdl.train.run import check_step, load_run
 
 ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = SYSTEMS / "greedy_pretraining" / "published.json"
 TOY = (
     "--cases sigmoid-rbm relu svm forest --steps 20 "
     "--pretrain-steps 10 --hidden-sizes 12 70 --trees 5 --block-steps 10 "
@@ -110,7 +112,7 @@ def test_a_stopped_sweep_goes_on_in_the_same_bits(
 
 def test_ledger_rows_of_the_toy(folder, tmp_path):
     (tmp_path / "toy.json").write_text((folder / "result.json").read_text())
-    rows = ledger_rows(tmp_path, ROOT / "experiments" / "published.json")
+    rows = ledger_rows(tmp_path, all_published())
     ours = {row.protocol["model"] for row in rows if row.files}
     assert ours >= {"sigmoid 12-70", "relu 12-70", "random forest"}
 
@@ -144,7 +146,7 @@ def images_named(name, *counts):
 def test_published_protocols_have_the_same_fields(
     script, data, train_on, counts, figures
 ):
-    entries = json.loads((ROOT / "experiments" / "published.json").read_text())
+    entries = json.loads(PUBLISHED.read_text())
     published = {entry["id"]: entry["protocol"] for entry in entries}
     images, found = images_named(data, *counts), 0
     for name in script.CaseName.__args__:

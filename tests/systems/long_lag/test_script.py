@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from jaxdl import data
+from jaxdl.ledger.published import SYSTEMS
 from jaxdl.measures.long_lag import make_answers, stopping_protocol
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = {
     entry["id"]: entry
-    for entry in json.loads((ROOT / "experiments" / "published.json").read_text())
+    for entry in json.loads((SYSTEMS / "long_lag" / "published.json").read_text())
 }
 
 

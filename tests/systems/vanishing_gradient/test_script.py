@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = SYSTEMS / "vanishing_gradient" / "published.json"
 TOY = (
     "--cases initialisation tanh relu-he --steps 20 --hidden-size 8 --depths 2 "
     "--study-size 8 --block-steps 10 --eval-every 10"
@@ -81,7 +83,7 @@ def test_second_call_repeats_nothing(script, folder):
 
 def test_ledger_rows_of_the_toy(folder, tmp_path):
     (tmp_path / "toy.json").write_text((folder / "result.json").read_text())
-    rows = ledger_rows(tmp_path, ROOT / "experiments" / "published.json")
+    rows = ledger_rows(tmp_path, all_published())
     ours = [row for row in rows if row.files]
     errors = [row for row in ours if row.metric == "test_error"]
     assert {row.protocol["activation"] for row in errors} == {"tanh", "relu"}
@@ -98,10 +100,7 @@ def test_published_protocols_have_the_same_fields(script):
         class test:
             image = range(10_000)
 
-    published = {
-        entry["id"]: entry
-        for entry in json.loads((ROOT / "experiments" / "published.json").read_text())
-    }
+    published = {entry["id"]: entry for entry in json.loads(PUBLISHED.read_text())}
     cfg = script.Config(data="mnist", steps=20_000, hidden_size=1000, learning_rate=0.1)
     referring = [s for s in script.SETTINGS.values() if s.published]
     assert len(referring) == 5
