@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,15 +12,17 @@ import tyro
 from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.command import ResultsConfig, results_command
+from jaxdl.presets import choose_preset, describe_presets
 
 ConfigT = TypeVar("ConfigT")
 
 
 def start(
-    config_class: type[ConfigT],
+    config: type[ConfigT] | Mapping[str, ConfigT],
     command: Callable[[ConfigT], int],
     argv: Sequence[str] | None = None,
     *,
+    select: Sequence[str] = (),
     prog: str | None = None,
 ) -> int:
     """Parse the command line, run a command, and turn its errors into an exit code.
@@ -29,17 +31,28 @@ def start(
     unless the environment has JAXDL_DEBUG=1.
 
     Args:
-      config_class: a dataclass whose fields become flags (tyro).
+      config: a dataclass whose fields become flags (tyro), or presets: configurations
+        by name, of which the first word of the command line may name one.
       command: gets the configuration; returns the exit code.
       argv: arguments; those of the process by default.
+      select: fields whose flags choose a preset as well (`jaxdl.presets`).
       prog: name of the program in its help; that of the process by default.
 
     Returns:
       0 done, 1 a check failed, 2 bad input, 3 stopped during the run, 130 or 143
       interrupted.
     """
+    words = sys.argv[1:] if argv is None else argv
     try:
-        return command(tyro.cli(config_class, args=argv, prog=prog))
+        if isinstance(config, Mapping):
+            name, default, words = choose_preset(config, words, select)
+            about = describe_presets(config, name, select)
+            given = tyro.cli(
+                type(default), default=default, args=words, prog=prog, description=about
+            )
+        else:
+            given = tyro.cli(config, args=words, prog=prog)
+        return command(given)
     except SystemExit as exit:  # tyro's, after --help or flags it refuses
         return exit.code if isinstance(exit.code, int) else 1
     except (InputError, RunError) as error:
@@ -72,6 +85,30 @@ def prepare_command(config: PrepareConfig) -> int:
         config.name, data_dir=config.data_dir, source_dir=config.source_dir
     )
     print(f"{config.name} is ready" + (f" in {folder}" if folder else ""))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ListConfig:
+    """List the systems: name, title, paper and command."""
+
+    json: bool = False
+    """Print them as JSON."""
+
+
+def list_command(config: ListConfig) -> int:
+    """`jaxdl list`: every system that there is."""
+    import json
+
+    from jaxdl.registry import find_systems, format_systems
+
+    systems = find_systems()
+    if config.json:
+        fields = ("name", "title", "paper", "folder", "script")
+        rows = [{key: str(getattr(each, key)) for key in fields} for each in systems]
+        print(json.dumps(rows, indent=2))
+    else:
+        print(format_systems(systems))
     return 0
 
 
@@ -123,6 +160,7 @@ def gradcheck_command(config: GradcheckConfig) -> int:
 COMMANDS = {
     "data prepare": (PrepareConfig, prepare_command),
     "gradcheck": (GradcheckConfig, gradcheck_command),
+    "list": (ListConfig, list_command),
     "results": (ResultsConfig, results_command),
 }
 

@@ -1,1 +1,15 @@
-"""autoencoder."""
+"""Autoencoders, from PCA to variational."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Autoencoders, from PCA to variational",
+    paper="Hinton & Salakhutdinov 2006",
+    toy=(
+        "--cases pca logistic-pca deep --steps 20 --logistic-steps 20 "
+        "--hidden-sizes 6 --latent-size 3 --code-sizes 1 --feature-size 5 "
+        "--batch-size 16 --eval-every 20 --block-steps 10"
+    ),
+    figures=(),
+    picture="autoencoder-digits-latent_map.png",
+)

@@ -1,1 +1,11 @@
-"""gan."""
+"""Generative adversarial nets on digits and clothes."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Generative adversarial nets on digits and clothes",
+    paper="Goodfellow et al. 2014",
+    toy="--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10",
+    figures=("curves", "interpolation", "nearest", "progress", "samples"),
+    picture="gan-mnist-samples.png",
+)

@@ -1,1 +1,14 @@
-"""gan_modes."""
+"""Mode coverage of GANs, with and without packing."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Mode coverage of GANs, with and without packing",
+    paper="Lin et al. 2018",
+    toy=(
+        "--methods pacgan --steps 20 --batch-size 8 --seeds 1 "
+        "--eval-every 10 --block-steps 10"
+    ),
+    figures=(),
+    picture="gan_modes-grid-coverage.png",
+)

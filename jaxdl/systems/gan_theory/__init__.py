@@ -1,1 +1,15 @@
-"""gan_theory."""
+"""GANs in the plane, with both densities known."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="GANs in the plane, with both densities known",
+    paper="Goodfellow et al. 2014",
+    toy=(
+        "--targets annulus --generators mlp --steps 20 --seeds 1 "
+        "--batch-size 8 --disc-steps 2 --hidden-size 4 --num-layers 2 "
+        "--block-steps 10 --eval-every 10"
+    ),
+    figures=(),
+    picture="gan_theory-two_moons-maps.png",
+)

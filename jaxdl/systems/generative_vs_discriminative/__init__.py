@@ -1,1 +1,11 @@
-"""generative_vs_discriminative."""
+"""Generative against discriminative classifiers."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Generative against discriminative classifiers",
+    paper="Ng & Jordan 2001",
+    toy=("--cases clusters --sizes 4 16 64 --draws 3 --inputs 3 --samples 40"),
+    figures=(),
+    picture="generative_vs_discriminative-learning_curves.png",
+)

@@ -1,1 +1,14 @@
-"""greedy_pretraining."""
+"""Greedy layer-wise pretraining."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Greedy layer-wise pretraining",
+    paper="Hinton et al. 2006",
+    toy=(
+        "--cases sigmoid-rbm relu --steps 20 --pretrain-steps 10 "
+        "--hidden-sizes 12 --block-steps 10 --eval-every 10"
+    ),
+    figures=(),
+    picture="greedy_pretraining-mnist_basic-test_error.png",
+)

@@ -1,1 +1,11 @@
-"""lenet."""
+"""LeNet-5, and the same net of today's parts."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="LeNet-5, and the same net of today's parts",
+    paper="LeCun et al. 1998",
+    toy="--steps 20 --batch-size 8 --eval-every 10 --block-steps 10",
+    figures=("confusion", "curves", "filters", "maps", "worst"),
+    picture="lenet-mnist-maps.png",
+)

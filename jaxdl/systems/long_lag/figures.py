@@ -9,43 +9,34 @@ import numpy as np
 from jaxdl.data.long_lag import SYMBOLS
 from jaxdl.figures.grids import new_figure
 from jaxdl.measures.long_lag import carries_over_time
+from jaxdl.systems.long_lag.tasks import published_sequences
 from jaxdl.train.seeds import seed_keys
 
 SHOWN_CELLS = 8
 
 
-def adding_figures(record: Any, layer: Any, published: int | None) -> dict[str, Any]:
-    """How a net came to add, what its cells hold, what it answers.
+def long_lag_figures(record: Any, *, layer: Any) -> dict[str, Any]:
+    """Training of a net on a long-lag task, the states of its cells, its answers.
 
     Args:
       record: of the run (`jaxdl.train.run.Record`).
       layer: the net's recurrent layer (`jaxdl.nn.recurrent.Recurrence`).
-      published: sequences that the paper needed, if known.
     """
-    return {
-        "training": _training(record, published),
-        "states": _states(record, layer, "marked", lambda x: x[:, 1] == 1),
-        "predictions": _predictions(record),
-    }
+    training = _training(record, published_sequences(record.config))
+    if record.config.task == "adding":
+        states = _states(record, layer, "marked", lambda x: x[:, 1] == 1)
+        answers = {"predictions": _predictions(record)}
+    else:
+        states = _states(record, layer, "X or Y", _is_rare)
+        answers = {"outputs": _outputs(record)}
+    return {"training": training, "states": states, **answers}
 
 
-def temporal_order_figures(
-    record: Any, layer: Any, published: int | None
-) -> dict[str, Any]:
-    """As `adding_figures`, of a net that says in which order X and Y came."""
-    rare = [SYMBOLS.index(symbol) for symbol in "XY"]
-
-    def is_rare(inputs):
-        return inputs[:, rare].any(axis=-1)
-
-    return {
-        "training": _training(record, published),
-        "states": _states(record, layer, "X or Y", is_rare),
-        "outputs": _outputs(record),
-    }
+def _is_rare(inputs: np.ndarray) -> np.ndarray:
+    return inputs[:, [SYMBOLS.index(symbol) for symbol in "XY"]].any(axis=-1)
 
 
-def _training(record, published: int | None) -> Any:
+def _training(record, published: float | None) -> Any:
     """Mean error and share of right answers in the window, a line for each seed."""
     found, cfg = record.history.train, record.config
     figure = new_figure(8.0, 3.6)

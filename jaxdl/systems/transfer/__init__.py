@@ -1,1 +1,11 @@
-"""transfer."""
+"""Transfer learning on few images."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Transfer learning on few images",
+    paper="Kumar et al. 2022",
+    toy=None,
+    figures=(),
+    picture="transfer-cifar10_subset-curves.png",
+)

@@ -1,1 +1,11 @@
-"""xor."""
+"""Exclusive or, by nets with one hidden layer."""
+
+from jaxdl.registry import System
+
+SYSTEM = System(
+    title="Exclusive or, by nets with one hidden layer",
+    paper="Rumelhart et al. 1986",
+    toy="--steps 20 --nets 50 --eval-every 10 --block-steps 10",
+    figures=("loss", "regions"),
+    picture="xor-regions.png",
+)

@@ -10,7 +10,9 @@ import pytest
 
 from jaxdl import data
 from jaxdl.ledger.published import SYSTEMS
+from jaxdl.ledger.schema import read_result
 from jaxdl.measures.long_lag import make_answers, stopping_protocol
+from jaxdl.systems.long_lag.tasks import make_protocols, task_of
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,14 +22,9 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture(scope="module", params=["lstm_adding", "lstm_temporal_order"])
-def script(request, load_script):
-    return load_script(ROOT / "experiments" / f"{request.param}.py")
-
-
-@pytest.fixture
-def adding(load_script):
-    return load_script(ROOT / "experiments" / "lstm_adding.py")
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script(ROOT / "experiments" / "long_lag.py")
 
 
 @pytest.mark.parametrize(
@@ -41,21 +38,60 @@ def adding(load_script):
         ("--net ancient", "ancient"),
     ],
 )
-def test_bad_input(adding, flags, said, refused):
-    assert said in refused(adding.main, flags.split())
+def test_bad_input(script, flags, said, refused):
+    assert said in refused(script.main, flags.split())
 
 
-def test_published_protocols_are_met(load_script):
+def test_symbols_that_are_not_there(script, refused):
+    assert "4" in refused(script.main, "temporal-order --symbols 4".split())
+
+
+@pytest.mark.parametrize(
+    ("argv", "preset"),
+    [
+        ("", "adding"),
+        ("--net modern", "adding-modern"),
+        ("temporal-order", "temporal-order"),
+        ("temporal-order --symbols 3", "temporal-order-3"),
+        ("temporal-order --net=modern --symbols 3", "temporal-order-3-modern"),
+    ],
+)
+def test_presets(script, argv, preset, monkeypatch):
+    seen = []
+    monkeypatch.setattr(script, "train", lambda cfg: seen.append(cfg) or 0)
+    assert script.main(argv.split()) == 0
+    assert seen == [script.PRESETS[preset]]
+
+
+ADDING = "--steps 20 --eval-every 10 --block-steps 10".split()
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "answers"),
+    [("adding", "lstm_adding", "predictions")]
+    + [("temporal-order", "lstm_temporal_order", "outputs")],
+)
+def test_a_run_of_each_task(script, task, name, answers, tmp_path):
+    """Results and folders keep the names of the two tasks."""
+    folder = tmp_path / "run"
+    assert script.main([task, *ADDING, "--out", str(folder)]) == 0
+    result = read_result(folder / "result.json")
+    assert result["experiment"] == name
+    published = {m.get("published") for m in result["metrics"].values()} - {None}
+    assert published <= PUBLISHED.keys() and len(published) == 2
+    drawn = {path.stem for path in (folder / "figures").iterdir()}
+    assert drawn == {"training", "states", answers}
+
+
+def test_published_protocols_are_met(script):
     """With the paper's net no field differs, if all seeds were solved."""
-    adding = load_script(ROOT / "experiments" / "lstm_adding.py")
-    order = load_script(ROOT / "experiments" / "lstm_temporal_order.py")
     found = {}
     for lag in (100, 500, 1000):
-        fields = dict(output="logistic", learning_rate=0.5, batch_size=1, steps=10)
-        found |= by_id(adding.protocols(adding.Config(lag=lag, **fields)))
-    for symbols in (2, 3):
-        cfg = order.Config(symbols=symbols, **order.RECIPES["paper", symbols])
-        found |= by_id(order.protocols(cfg))
+        cfg = script.Adding(lag=lag, output="logistic", steps=10)
+        found |= by_id(make_protocols(cfg, window=script.WINDOW))
+    for preset in ("temporal-order", "temporal-order-3"):
+        cfg = script.PRESETS[preset]
+        found |= by_id(make_protocols(cfg, window=script.WINDOW))
     assert len(found) == 10
     for name, ours in found.items():
         there = dict(PUBLISHED[name]["protocol"])
@@ -73,9 +109,9 @@ def by_id(protocols):
     return {p.pop("published"): p for p in protocols.values() if "published" in p}
 
 
-def test_lags_without_a_figure_have_protocols(adding):
-    cfg = adding.Config(lag=20, learning_rate=0.5, batch_size=1, steps=10)
-    assert all("published" not in p for p in adding.protocols(cfg).values())
+def test_lags_without_a_figure_have_protocols(script):
+    found = make_protocols(script.Adding(lag=20), window=script.WINDOW)
+    assert all("published" not in protocol for protocol in found.values())
 
 
 def test_unsolved_seeds_show_in_the_protocol():
@@ -102,12 +138,12 @@ def test_answers_by_hand():
     np.testing.assert_array_equal(linear.outputs, inputs[:, 0])
 
 
-def test_the_modern_net(script):
+@pytest.mark.parametrize("preset", ["adding-modern", "temporal-order-modern"])
+def test_the_modern_net(script, preset):
     """It is traced only: the toy runs train the paper's."""
-    adds = "lag" in {field.name for field in dataclasses.fields(script.Config)}
-    task = data.adding(100) if adds else data.temporal_order(2)
-    recipe = script.MODERN if adds else script.RECIPES["modern", 2]
-    cfg = script.Config(net="modern", hidden_size=4, forget_bias=2.0, **recipe)
+    cfg = script.PRESETS[preset]
+    cfg = dataclasses.replace(cfg, hidden_size=4, forget_bias=2.0)
+    task = task_of(cfg).make(cfg)
     experiment = script.make_experiment(cfg, task)
     check_step(experiment, task, cfg)
     state = jax.eval_shape(experiment.init, jax.random.key(0), None, None)

@@ -1,0 +1,84 @@
+"""Named configurations of a script, of which the command line starts from one.
+
+The first word may name a preset (`gan.py mnist --seeds 3`). Some flags choose one as
+well: `--data mnist` starts from the preset for MNIST, so that every other flag has the
+default that belongs to it, and `--help` shows these values.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Choice(NamedTuple):
+    """A preset and the words of the command line that remain.
+
+    Attributes:
+      name: of the preset.
+      default: its configuration.
+      argv: the words after its name, if that was given.
+    """
+
+    name: str
+    default: Any
+    argv: list[str]
+
+
+def choose_preset(
+    presets: Mapping[str, Any], argv: Sequence[str], select: Sequence[str] = ()
+) -> Choice:
+    """The preset that a command line asks for.
+
+    The first word names it; without one it is the first preset. Among those of the same
+    type, flags of the fields in `select` then choose the one that has their values; if
+    none has, it stays.
+
+    Args:
+      presets: configurations (dataclasses) by name; the first is the default.
+      argv: the words of the command line.
+      select: names of fields, such as ("data",).
+    """
+    words = list(argv)
+    name = next(iter(presets))
+    if words and words[0] in presets:
+        name = words.pop(0)
+    base = presets[name]
+    given = {field: _value(words, field) for field in select}
+    wanted = {
+        field: str(getattr(base, field, None)) if value is None else value
+        for field, value in given.items()
+    }
+    if any(value is not None for value in given.values()):
+        for other, config in presets.items():
+            values = {field: str(getattr(config, field, None)) for field in select}
+            if type(config) is type(base) and values == wanted:
+                return Choice(other, config, words)
+    return Choice(name, base, words)
+
+
+def describe_presets(
+    presets: Mapping[str, Any], chosen: str, select: Sequence[str] = ()
+) -> str:
+    """A paragraph for `--help`: which presets there are, and whose values it shows."""
+    config = presets[chosen]
+    about = (type(config).__doc__ or "").strip()
+    if len(presets) == 1:
+        return about
+    names = ", ".join(presets)
+    flags = " and ".join(f"--{field.replace('_', '-')}" for field in select)
+    also = f" or choose it by {flags}" if flags else ""
+    return (
+        f"{about}\n\nPresets: {names}. Name one first{also}; this help shows the "
+        f"values of {chosen}."
+    )
+
+
+def _value(words: Sequence[str], field: str) -> str | None:
+    """The value of a flag, in either spelling; None if it is not given."""
+    flag = f"--{field.replace('_', '-')}"
+    found = None
+    for i, word in enumerate(words):
+        if word in (flag, f"--{field}") and i + 1 < len(words):
+            found = words[i + 1]
+        elif word.startswith((f"{flag}=", f"--{field}=")):
+            found = word.partition("=")[2]
+    return found

@@ -1,0 +1,176 @@
+"""The systems, found by looking: a folder in `jaxdl/systems`, a script of its name.
+
+A folder `systems/<name>/` describes itself by `SYSTEM` in its `__init__.py`; the script
+is `experiments/<name>.py`. Systems outside the project live in folders of the same two
+parts, which the environment variable JAXDL_SYSTEMS names (several as in PATH):
+`jaxdl.systems.<name>` then imports from there.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import jaxdl.systems
+from jaxdl.errors import InputError
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+class System(NamedTuple):
+    """A system: what it is, how it is run small, where its parts are.
+
+    Attributes:
+      title: a noun phrase for tables.
+      paper: the source, as "Author et al. 2014"; empty for none.
+      toy: flags of a run of seconds, as on the command line, for the contract test;
+        None for a script that trains nothing or needs files of its own.
+      figures: names of the pictures that this run draws.
+      picture: file in `experiments/results/figures` that stands for the system.
+      name, folder, script: filled in by `find_systems`.
+    """
+
+    title: str
+    paper: str
+    toy: str | None
+    figures: tuple[str, ...] = ()
+    picture: str | None = None
+    name: str = ""
+    folder: Path = Path()
+    script: Path = Path()
+
+
+def find_systems(roots: Sequence[Path] | None = None) -> list[System]:
+    """All systems below some folders, by name.
+
+    Args:
+      roots: folders that hold `systems/` and `experiments/`; by default the project and
+        those that JAXDL_SYSTEMS names.
+
+    Raises:
+      InputError: if a folder has no script or a script no folder, a folder does not
+        describe its system, or two systems have one name.
+    """
+    if roots is None:
+        roots = [PROJECT, *jaxdl.systems.OUTSIDE]
+    found: dict[str, System] = {}
+    for root in roots:
+        folders, scripts = _parts(Path(root))
+        for name in sorted({*folders, *scripts}):
+            if name not in scripts:
+                raise InputError(
+                    f"the system {folders[name]} has no script: expected "
+                    f"{_experiments(Path(root)) / f'{name}.py'}; add it, or remove the "
+                    "folder"
+                )
+            if name not in folders:
+                raise InputError(
+                    f"the script {scripts[name]} has no system folder: expected "
+                    f"{_systems(Path(root)) / name} with SYSTEM in its __init__.py; "
+                    "add it, or move the script elsewhere"
+                )
+            if name in found:
+                raise InputError(
+                    f"two systems are called {name} ({found[name].folder} and "
+                    f"{folders[name]}): expected different names; rename one"
+                )
+            system = _describe(name, folders[name])
+            found[name] = system._replace(
+                name=name, folder=folders[name], script=scripts[name]
+            )
+    return [found[name] for name in sorted(found)]
+
+
+def find_system(name: str) -> System:
+    """The system of that name.
+
+    Raises:
+      InputError: if there is none; the sentence names all.
+    """
+    systems = {system.name: system for system in find_systems()}
+    if name not in systems:
+        raise InputError(
+            f"there is no system {name}: expected one of {', '.join(systems)}"
+        )
+    return systems[name]
+
+
+def load_script(system: System) -> ModuleType:
+    """A system's script as a module, imported once."""
+    return _load(f"jaxdl_experiment_{system.name}", system.script)
+
+
+def format_systems(systems: Iterable[System]) -> str:
+    """A line for each system: name, title, paper and command."""
+    rows = [("system", "what it is", "paper", "command")]
+    for system in systems:
+        script = system.script
+        if script.is_relative_to(PROJECT):
+            script = script.relative_to(PROJECT)
+        rows.append((system.name, system.title, system.paper, f"python {script}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(
+        "  ".join([*map(str.ljust, row[:3], widths), row[3]]) for row in rows
+    )
+
+
+def _systems(root: Path) -> Path:
+    return root / "jaxdl" / "systems" if root == PROJECT else root / "systems"
+
+
+def _experiments(root: Path) -> Path:
+    return root / "experiments"
+
+
+def _parts(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Folders and scripts below a root, by name."""
+    for folder in (_systems(root), _experiments(root)):
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder} is not there: expected a checkout of jaxdl, or in "
+                "JAXDL_SYSTEMS folders that hold systems/ and experiments/"
+            )
+    folders = {
+        path.name: path
+        for path in _systems(root).iterdir()
+        if path.is_dir() and path.name.isidentifier() and path.name != "__pycache__"
+    }
+    scripts = {path.stem: path for path in _experiments(root).glob("*.py")}
+    return folders, scripts
+
+
+def _describe(name: str, folder: Path) -> System:
+    """The description in a system's `__init__.py`."""
+    if not (folder / "__init__.py").is_file():
+        raise InputError(
+            f"{folder} has no __init__.py: expected one that defines SYSTEM = "
+            "jaxdl.registry.System(...)"
+        )
+    module = _load(f"jaxdl.systems.{name}", folder / "__init__.py")
+    system = getattr(module, "SYSTEM", None)
+    if not isinstance(system, System):
+        raise InputError(
+            f"{folder / '__init__.py'} does not describe its system: expected SYSTEM = "
+            "jaxdl.registry.System(...)"
+        )
+    return system
+
+
+def _load(name: str, path: Path) -> ModuleType:
+    """A file as the module of that name, imported once."""
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} cannot be imported: expected a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
