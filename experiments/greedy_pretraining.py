@@ -23,7 +23,6 @@ import jax
 import optax
 
 from jaxdl import models, ops
-from jaxdl.adversarial.objectives import image_rows
 from jaxdl.cli import start
 from jaxdl.data import Images, load_images, mnist_basic, train_on_all
 from jaxdl.errors import InputError
@@ -34,6 +33,7 @@ from jaxdl.models import rbm
 from jaxdl.nn import INITIALIZERS
 from jaxdl.objectives import make_classification_loss, make_reconstruction_loss
 from jaxdl.objectives.contrastive_divergence import make_contrastive_divergence_loss
+from jaxdl.ops.images import image_rows
 from jaxdl.systems.greedy_pretraining import greedy
 from jaxdl.systems.greedy_pretraining.figures import greedy_figures
 from jaxdl.systems.greedy_pretraining.pretrained_stack import (

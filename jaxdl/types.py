@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 PRNGKey = Key[Array, ""]
@@ -25,3 +26,17 @@ class Model(NamedTuple):
 
     init: Callable[..., Params]
     apply: Callable[..., Any]
+
+
+class Series(NamedTuple):
+    """Values over a run: `values[name]` has axes [time, seed, ...], `steps` [time]."""
+
+    steps: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+class History(NamedTuple):
+    """What was logged in training, and what evaluations found."""
+
+    train: Series
+    evaluations: Series

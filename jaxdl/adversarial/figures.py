@@ -7,8 +7,8 @@ import numpy as np
 
 from jaxdl.adversarial.measures import nearest_images
 from jaxdl.figures.grids import Panel, figure_of_curves, figure_of_images
-from jaxdl.train.log import History
 from jaxdl.train.seeds import seed_keys
+from jaxdl.types import History
 
 
 def gan_figures(record: Any, sampler: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from jaxdl.adversarial.losses import (
     gan_value,
     non_saturating_generator_loss,
 )
-from jaxdl.ops.images import unit_pixels
+from jaxdl.ops.images import image_rows
 
 
 def game_measures(
@@ -33,11 +33,6 @@ def critic_measures(
     For a critic of slope 1 at most this is below the Wasserstein-1 distance.
     """
     return {"distance": jnp.mean(real_scores) - jnp.mean(fake_scores)}
-
-
-def image_rows(batch) -> Float[Array, "batch pixels"]:
-    """The images of a batch as rows in [0, 1]."""
-    return unit_pixels(batch.image)
 
 
 def make_gan_losses(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
 from jaxdl.ops.images import to_bytes
-from jaxdl.train.log import Series
+from jaxdl.types import Series
 
 DPI = 125  # 8 inches are 1000 pixels
 

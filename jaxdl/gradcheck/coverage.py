@@ -75,7 +75,7 @@ NOT_DIFFERENTIABLE: dict[str, str] = {
     "nn.bptt.truncated_scan": _SCAN,
     "nn.bptt.in_chunks": _SCAN,
     "nn.recurrent.check_sequences": "it refuses sequences",
-    "adversarial.objectives.image_rows": "images are bytes",
+    "ops.images.image_rows": "images are bytes",
     "objectives.contrastive_divergence.visible_values": "it draws 0 and 1",
     "objectives.contrastive_divergence.check_unit_interval": "it refuses values",
     "models.autoencoder.check_code_size": "it refuses sizes",

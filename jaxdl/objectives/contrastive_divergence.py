@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxdl.adversarial.objectives import image_rows
 from jaxdl.errors import InputError
+from jaxdl.ops.images import image_rows
 from jaxdl.ops.losses import squared_error
 from jaxdl.ops.numerics import is_known
 from jaxdl.types import LossFn, Params, PRNGKey

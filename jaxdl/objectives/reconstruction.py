@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.adversarial.objectives import image_rows
 from jaxdl.errors import InputError
+from jaxdl.ops.images import image_rows
 from jaxdl.ops.losses import squared_error
 from jaxdl.types import LossFn
 

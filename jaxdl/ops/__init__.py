@@ -43,6 +43,7 @@ from jaxdl.ops.gaussians import gaussian_jeffreys as gaussian_jeffreys
 from jaxdl.ops.gaussians import gaussian_kl as gaussian_kl
 from jaxdl.ops.gaussians import gaussian_log_density as gaussian_log_density
 from jaxdl.ops.gaussians import standard_normal_kl as standard_normal_kl
+from jaxdl.ops.images import image_rows as image_rows
 from jaxdl.ops.images import mean_image as mean_image
 from jaxdl.ops.images import sample_pixels as sample_pixels
 from jaxdl.ops.images import to_bytes as to_bytes

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxdl.types import PRNGKey
+from jaxdl.types import Batch, PRNGKey
 
 
 def unit_images(
@@ -26,6 +26,11 @@ def unit_pixels(
 ) -> Float[Array, "batch pixels"]:
     """`unit_images` as flat rows, channels innermost."""
     return unit_images(image).reshape(len(image), -1)
+
+
+def image_rows(batch: Batch) -> Float[Array, "batch pixels"]:
+    """`unit_pixels` of a batch with a field `image`."""
+    return unit_pixels(batch.image)
 
 
 def sample_pixels(

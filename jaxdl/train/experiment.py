@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxdl.train.config import RunConfig
-from jaxdl.train.log import History
-from jaxdl.types import State
+from jaxdl.types import History, State
 
 
 class Experiment(NamedTuple):

@@ -6,29 +6,16 @@ import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jaxdl.errors import RunError
+from jaxdl.types import History, Series
 
 Values = Mapping[str, Sequence | np.ndarray]  # one number a seed
 
 SEED_CURVES = 8  # TensorBoard draws a curve a seed up to here, their mean above
-
-
-class Series(NamedTuple):
-    """Values over a run: `values[name]` has axes [time, seed, ...], `steps` [time]."""
-
-    steps: np.ndarray
-    values: dict[str, np.ndarray]
-
-
-class History(NamedTuple):
-    """What was logged in training, and what evaluations found."""
-
-    train: Series
-    evaluations: Series
 
 
 def read_history(folder: Path) -> History:

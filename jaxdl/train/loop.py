@@ -22,9 +22,9 @@ from jaxdl.train.checkpoint import Checkpoints, state_sha256
 from jaxdl.train.config import RunConfig, config_hash
 from jaxdl.train.experiment import Experiment, Record
 from jaxdl.train.folder import write_json
-from jaxdl.train.log import History, Progress, RunLog, seed_history
+from jaxdl.train.log import Progress, RunLog, seed_history
 from jaxdl.train.seeds import Executor
-from jaxdl.types import State
+from jaxdl.types import History, State
 
 
 def warn(text: str) -> None:

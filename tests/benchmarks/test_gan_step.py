@@ -10,7 +10,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl.adversarial.objectives import make_gan_losses, unit_pixels
+from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.ops.images import unit_pixels
 from jaxdl.train.seeds import seed_keys
 
 torch = pytest.importorskip("torch")

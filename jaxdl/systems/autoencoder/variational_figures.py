@@ -9,8 +9,8 @@ import numpy as np
 from jaxdl.figures.grids import Panel, figure_of_curves, figure_of_images
 from jaxdl.measures.binary_pixels import held_out_pixels
 from jaxdl.ops.images import to_bytes
-from jaxdl.train.log import History, Series
 from jaxdl.train.seeds import seed_keys
+from jaxdl.types import History, Series
 
 GRID = 20  # codes along each side of the map
 COLUMNS = 12

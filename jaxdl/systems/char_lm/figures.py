@@ -14,7 +14,7 @@ from jaxdl.systems.char_lm.cell_features import (
     memories,
     text_features,
 )
-from jaxdl.train.log import History
+from jaxdl.types import History
 
 NUM_CELLS = 4
 COLUMNS, ROWS = 80, 7  # of the passage that is shown

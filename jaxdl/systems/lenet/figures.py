@@ -20,7 +20,7 @@ from jaxdl.measures.chunks import by_thousands
 from jaxdl.models.lenet import Activity, LeNet
 from jaxdl.ops.images import unit_images
 from jaxdl.systems.lenet.confusion import Worst, confusion_matrix, worst_examples
-from jaxdl.train.log import History
+from jaxdl.types import History
 
 _WORST = 20
 

@@ -13,9 +13,8 @@ from jaxdl.figures.grids import Panel, figure_of_curves, figure_of_images, weigh
 from jaxdl.models import rbm
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.systems.rbm.measures import reconstruct
-from jaxdl.train.log import History
 from jaxdl.train.seeds import seed_keys
-from jaxdl.types import Params, PRNGKey
+from jaxdl.types import History, Params, PRNGKey
 
 _SHOWN_STEPS = (0, 1, 10, 100, 1000)
 _COLUMNS = 12

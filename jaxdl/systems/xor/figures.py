@@ -10,7 +10,7 @@ import numpy as np
 from jaxdl.figures.grids import new_figure
 from jaxdl.measures.statistics import wilson_ci95
 from jaxdl.systems.xor.measures import solves
-from jaxdl.train.log import Series
+from jaxdl.types import Series
 
 
 def xor_figures(record: Any, apply: Any) -> dict[str, Any]:
