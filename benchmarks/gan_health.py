@@ -35,13 +35,13 @@ from benchmarks.roc import roc_area, roc_curve
 from jaxdl.adversarial import health
 from jaxdl.adversarial import losses as adversarial
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.models.mlp import mlp
 from jaxdl.systems.gan_modes.data import mixture
 from jaxdl.systems.gan_modes.measures import NUM_SAMPLES, ModeCoverage, mode_coverage
 from jaxdl.train import provenance
 from jaxdl.train.config import require_at_least
-from jaxdl.train.step import make_gan_init, make_gan_step
 from jaxdl.types import Model
 
 SD = 0.1

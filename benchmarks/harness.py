@@ -18,11 +18,12 @@ import optax
 
 from jaxdl.adversarial.networks import GAN, mlp_gan, paper_gan, small_gan
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.data.load import Split, load_images
 from jaxdl.train import provenance
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import ExecutorName, make_executor, seed_keys
-from jaxdl.train.step import make_gan_init, make_gan_step, make_uniform_batch
+from jaxdl.train.step import make_uniform_batch
 
 ROOT = Path(__file__).resolve().parents[1]
 GAN_BATCH_SIZE = 64

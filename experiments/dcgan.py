@@ -24,6 +24,7 @@ from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.measures import gan_protocols
 from jaxdl.adversarial.networks import mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, load_images
 from jaxdl.errors import InputError
@@ -175,10 +176,10 @@ def _make_experiment(cfg: Config) -> Experiment:
         return with_mean_image(gen_params, mean_image(data.train.image))
 
     return Experiment(
-        init=step.make_gan_init(
+        init=make_gan_init(
             *gan[:2], optimizer, optimizer, adapt=adapt if is_mlp else None
         ),
-        step=step.make_gan_step(*losses, optimizer, optimizer),
+        step=make_gan_step(*losses, optimizer, optimizer),
         evaluate=measures.make_dcgan_evaluate(
             gan.discriminator,
             sampler,

@@ -24,6 +24,7 @@ from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.measures import gan_protocols, make_gan_evaluate, make_sampler
 from jaxdl.adversarial.networks import mlp_gan, paper_gan, small_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, DataName, load_images
 from jaxdl.errors import InputError
@@ -112,8 +113,8 @@ def make_experiment(cfg: Config) -> Experiment:
         return with_mean_image(gen_params, mean_image(data.train.image))
 
     return Experiment(
-        init=step.make_gan_init(*gan[:2], *optimizers, adapt=adapt),
-        step=step.make_gan_step(*losses, *optimizers),
+        init=make_gan_init(*gan[:2], *optimizers, adapt=adapt),
+        step=make_gan_step(*losses, *optimizers),
         evaluate=make_gan_evaluate(gan.discriminator, sampler, cfg.parzen_samples),
         figures=lambda record: gan_figures(record, sampler),
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=cfg.disc_steps),

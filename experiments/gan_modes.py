@@ -26,6 +26,7 @@ import optax
 from jaxdl.adversarial import losses as adversarial
 from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.objectives import critic_measures, make_gan_losses
+from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.measures.statistics import standard_error, welch_ci95
@@ -36,8 +37,9 @@ from jaxdl.systems.gan_modes.figures import mode_figures
 from jaxdl.systems.gan_modes.gradient_penalty import wgan_gp_penalty
 from jaxdl.systems.gan_modes.measures import make_modes_evaluate
 from jaxdl.systems.gan_modes.networks import pacgan
+from jaxdl.systems.gan_modes.step import against_params, make_simultaneous_step
 from jaxdl.systems.gan_modes.unrolled import make_unrolled_generator_loss
-from jaxdl.train import config, step
+from jaxdl.train import config
 from jaxdl.train.run import Experiment
 from jaxdl.train.sweep import Case, sweep
 
@@ -125,6 +127,9 @@ def make_experiment(cfg: Config) -> Experiment:
         gen_loss_fn = make_unrolled_generator_loss(
             gen_loss_fn, disc_loss_fn, optimizer, UNROLLED_STEPS
         )
+    elif not wasserstein:
+        gen_loss_fn = against_params(gen_loss_fn)
+    make_step = make_gan_step if wasserstein else make_simultaneous_step
     disc_steps = CRITIC_STEPS if wasserstein else 1
 
     def batch(data, key, step):
@@ -133,15 +138,8 @@ def make_experiment(cfg: Config) -> Experiment:
         return points.reshape(disc_steps, cfg.batch_size, -1)
 
     return Experiment(
-        init=step.make_gan_init(*gan[:2], optimizer, optimizer),
-        step=step.make_gan_step(
-            gen_loss_fn,
-            disc_loss_fn,
-            optimizer,
-            optimizer,
-            simultaneous=not wasserstein,
-            with_disc_opt_state=unrolled,
-        ),
+        init=make_gan_init(*gan[:2], optimizer, optimizer),
+        step=make_step(gen_loss_fn, disc_loss_fn, optimizer, optimizer),
         evaluate=make_modes_evaluate(make_sample(gan)),
         figures=lambda record: {},
         batch=batch,

@@ -30,6 +30,7 @@ from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.losses import minimax_generator_loss
 from jaxdl.adversarial.networks import plane_gan
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.systems.gan_theory.data import DENSITIES, Density
@@ -141,8 +142,8 @@ def make_experiment(cfg: Config) -> Experiment:
         real=lambda points: points,
     )
     return Experiment(
-        init=step.make_gan_init(generator, disc, *optimizers),
-        step=step.make_gan_step(*losses, *optimizers),
+        init=make_gan_init(generator, disc, *optimizers),
+        step=make_gan_step(*losses, *optimizers),
         evaluate=measured,
         figures=lambda record: {},
         batch=make_batch(density, cfg.disc_steps, cfg.batch_size),

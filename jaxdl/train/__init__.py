@@ -6,10 +6,7 @@ from jaxdl.train.experiment import Phase as Phase
 from jaxdl.train.experiment import Record as Record
 from jaxdl.train.folder import read_config as read_config
 from jaxdl.train.run import load_run as load_run
-from jaxdl.train.state import GanState as GanState
 from jaxdl.train.state import TrainState as TrainState
-from jaxdl.train.step import make_gan_init as make_gan_init
-from jaxdl.train.step import make_gan_step as make_gan_step
 from jaxdl.train.step import make_init as make_init
 from jaxdl.train.step import make_train_step as make_train_step
 from jaxdl.train.step import make_uniform_batch as make_uniform_batch

@@ -18,9 +18,9 @@ from jaxdl.adversarial.measures import (
     nearest_images,
 )
 from jaxdl.adversarial.networks import small_gan
+from jaxdl.adversarial.state import GanState
 from jaxdl.data.load import Images, Split
 from jaxdl.ledger.published import SYSTEMS
-from jaxdl.train.state import GanState
 from jaxdl.types import Model
 
 PUBLISHED = SYSTEMS / "gan" / "published.json"

@@ -1,4 +1,4 @@
-"""Batches and the alternating step, against NumPy and a PyTorch twin."""
+"""Batches and the step of descent, against NumPy."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,7 @@ import pytest
 import toy_experiment
 
 from jaxdl.errors import InputError
-from jaxdl.train.state import GanState
 from jaxdl.train.step import (
-    make_gan_init,
-    make_gan_step,
     make_init,
     make_train_step,
     make_uniform_batch,
@@ -58,92 +55,6 @@ def test_a_batch_may_be_as_large_as_the_data_and_no_larger():
     assert make_uniform_batch(50)(DATA, jax.random.key(0), 0).shape == (50,)
     with pytest.raises(InputError, match="batch_size is 51: expected at most 50"):
         make_uniform_batch(51)(DATA, jax.random.key(0), 0)
-
-
-# A game of two vectors: the generator's g moves towards the data, the discriminator's d
-# scores by inner product. Noise enters through the key, so keys must be used once each.
-
-
-def disc_loss_fn(disc_params, gen_params, batch, key):
-    fake = gen_params[None] + jax.random.normal(key, batch.shape)
-    loss = jnp.mean(jax.nn.softplus(-batch @ disc_params))
-    loss = loss + jnp.mean(jax.nn.softplus(fake @ disc_params))
-    return loss, {"disc_loss": loss}
-
-
-def gen_loss_fn(gen_params, disc_params, batch, key):
-    fake = gen_params[None] + jax.random.normal(key, batch.shape)
-    loss = jnp.mean(jax.nn.softplus(-fake @ disc_params))
-    return loss, {"gen_loss": loss}
-
-
-def by_hand(state, batches, learning_rate, simultaneous=False):
-    """The same step in PyTorch, with the same noise."""
-    torch = pytest.importorskip("torch")
-    softplus = torch.nn.functional.softplus
-    keys = jax.random.split(state.key, len(batches) + 2)
-    gen = torch.tensor(np.asarray(state.gen_params), requires_grad=True)
-    disc = torch.tensor(np.asarray(state.disc_params), requires_grad=True)
-    disc_optimizer = torch.optim.SGD([disc], learning_rate)
-    gen_optimizer = torch.optim.SGD([gen], learning_rate)
-
-    def noise(key):
-        return torch.tensor(np.asarray(jax.random.normal(key, batches.shape[1:])))
-
-    for batch, key in zip(batches, keys, strict=False):
-        before = disc.detach().clone()
-        disc_optimizer.zero_grad()
-        fake = gen.detach() + noise(key)
-        real = torch.tensor(np.asarray(batch))
-        loss = softplus(-real @ disc).mean() + softplus(fake @ disc).mean()
-        loss.backward()
-        disc_optimizer.step()
-    gen_optimizer.zero_grad()
-    opponent, gen_key = (before, key) if simultaneous else (disc, keys[-2])
-    softplus(-(gen + noise(gen_key)) @ opponent).mean().backward()
-    gen_optimizer.step()
-    return gen.detach().numpy(), disc.detach().numpy(), loss.item()
-
-
-@pytest.mark.parametrize("simultaneous", [False, True], ids=["in turns", "at once"])
-@pytest.mark.parametrize("disc_steps", [1, 3])
-def test_gan_step_equals_its_pytorch_twin(disc_steps, simultaneous):
-    optimizer = optax.sgd(0.1)
-    gen_params, disc_params = jnp.array([0.3, -0.2]), jnp.array([0.5, 1.0])
-    state = GanState(
-        key=jax.random.key(5),
-        gen_params=gen_params,
-        disc_params=disc_params,
-        gen_opt_state=optimizer.init(gen_params),
-        disc_opt_state=optimizer.init(disc_params),
-    )
-    batches = jax.random.normal(jax.random.key(6), (disc_steps, 4, 2)) + 2
-    step = jax.jit(
-        make_gan_step(
-            gen_loss_fn,
-            disc_loss_fn,
-            optimizer,
-            optimizer,
-            simultaneous=simultaneous,
-        )
-    )
-    after, metrics = step(state, batches)
-    gen, disc, loss = by_hand(state, batches, 0.1, simultaneous)
-    np.testing.assert_allclose(after.gen_params, gen, rtol=1e-6)
-    np.testing.assert_allclose(after.disc_params, disc, rtol=1e-6)
-    np.testing.assert_allclose(metrics["disc_loss"], loss, rtol=1e-6)
-    assert set(metrics) == {"disc_loss", "gen_loss"}
-    old, new = jax.random.key_data(state.key), jax.random.key_data(after.key)
-    assert not np.array_equal(old, new)
-
-
-def test_gan_init_draws_each_network_from_its_own_key():
-    model = Model(lambda key: jax.random.normal(key, (3,)), lambda params, x: x)
-    init = make_gan_init(model, model, optax.adam(1e-3), optax.sgd(1e-1))
-    state = init(jax.random.key(0), None, None)
-    assert not np.array_equal(state.gen_params, state.disc_params)
-    other = init(jax.random.key(1), None, None)
-    assert not np.array_equal(state.gen_params, other.gen_params)
 
 
 def test_the_toy_learns():
