@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jaxdl.ledger.published import all_published, read_published
+from jaxdl.ledger.bounds import all_bounds
+from jaxdl.ledger.published import all_published, read_published, system_folders
 from jaxdl.ledger.readme import readme_is_stale, update_readme
 from jaxdl.ledger.rows import Row, ledger_rows
 from jaxdl.ledger.table import format_table, rich_table
@@ -59,7 +60,7 @@ def results_command(cfg: ResultsConfig) -> int:
     root = checkout_root()
     results_dir = cfg.results_dir or root / "experiments" / "results"
     figures = read_published(cfg.published) if cfg.published else all_published()
-    rows = ledger_rows(results_dir, figures)
+    rows = ledger_rows(results_dir, figures, all_bounds(system_folders()))
     readme = cfg.readme or root / "README.md"
     if cfg.check:
         stale = readme_is_stale(readme, rows)

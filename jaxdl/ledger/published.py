@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError
+from jaxdl.ledger.bounds import Bounds, parse_bounds
 from jaxdl.ledger.schema import NUMBER, check_fields, read_json
 
 SYSTEMS = Path(__file__).resolve().parents[1] / "systems"
@@ -43,6 +44,8 @@ class Published(NamedTuple):
       trust: P, read in the paper; A, in the authors' code; S, in a transcription; M,
         recalled without a source, and so never given a verdict.
       owner: name of the system that reproduces it.
+      bounds: of the values that this figure is compared with; None if they are those
+        of the metric in the system's `bounds.json`.
       free: names of protocol fields in which another choice is fair.
       withdrawn: reason why the figure gives no row, nor do results that refer to it;
         None for a figure of the ledger.
@@ -59,6 +62,7 @@ class Published(NamedTuple):
     source: dict[str, str]
     trust: str
     owner: str = ""
+    bounds: Bounds | None = None
     free: tuple[str, ...] = ()
     withdrawn: str | None = None
 
@@ -104,9 +108,11 @@ def _read_figure(entry: Any, path: Path, place: str) -> Published:
         raise InputError(f"{where}: field 'free' must list fields of its protocol")
     withdrawn = entry.get("withdrawn")
     check_fields({"withdrawn": withdrawn}, {"withdrawn": (str, type(None))}, where)
+    bounds = entry.get("bounds")
     return Published(
         **{name: entry[name] for name in _PUBLISHED_FIELDS},
         owner=path.parent.name,
+        bounds=None if bounds is None else parse_bounds(bounds, where),
         free=tuple(free),
         withdrawn=withdrawn,
     )
@@ -120,7 +126,7 @@ def published_files(folders: Iterable[Path]) -> list[Path]:
 
 def system_folders() -> list[Path]:
     """Folders of the systems of this installation, by name."""
-    return sorted(path.parent for path in SYSTEMS.glob("*/published.json"))
+    return sorted(path.parent for path in SYSTEMS.glob("*/__init__.py"))
 
 
 def all_published() -> dict[str, Published]:

@@ -9,13 +9,16 @@ figure is a run's own note and gets no row.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError
+from jaxdl.ledger.bounds import UNBOUNDED, Bounds
 from jaxdl.ledger.published import Published
 from jaxdl.ledger.schema import RunResult, read_results
+
+Figures = Mapping[str, Published]
 
 
 class Part(NamedTuple):
@@ -32,14 +35,16 @@ class Row(NamedTuple):
     Attributes:
       system, metric: as in the published figure, else the result's own names.
       published: the figure to compare with, None if there is none.
-      mean, low, high: over the seeds; the 95 % t-interval needs two seeds or more, and
-        all three are None where nothing was run.
+      mean, low, high: over the seeds; the 95 % interval, within the metric's bounds,
+        needs two seeds or more, and all three are None where nothing was run.
       seeds: the seeds behind the mean, ascending.
       protocol: ours; empty where nothing was run.
       differences: one text for each field whose published value is not ours.
       verdict: "Reached", "Not reached", "Reduced", "Not run", or None where there is
         nothing to judge by.
       files: names of the result files, with ": case" for one of a sweep.
+      values: one for each seed.
+      owner: name of the system.
     """
 
     system: str
@@ -53,6 +58,8 @@ class Row(NamedTuple):
     differences: tuple[str, ...]
     verdict: str | None
     files: tuple[str, ...]
+    values: tuple[float, ...] = ()
+    owner: str = ""
 
 
 def label(field: str) -> str:
@@ -114,11 +121,29 @@ def judge(
     return "Reached" if at_or_better or inside else "Not reached"
 
 
-def _merged_row(parts: list[Part], published: Published | None) -> Row:
-    """One row from parts (file name, result, metric name) that belong together."""
-    from jaxdl.measures.statistics import mean_ci95  # not for --help
+def owner_of(result: RunResult, figures: Figures, systems: Container[str]) -> str:
+    """The system that a result belongs to.
 
-    _, first, name = parts[0]
+    It is the one with the experiment's name. Where scripts were merged or renamed it is
+    the one whose published figures the result refers to.
+    """
+    if result["experiment"] in systems:
+        return result["experiment"]
+    cited = [metric.get("published") for metric in result["metrics"].values()]
+    owners = [figures[id].owner for id in cited if id in figures]
+    return owners[0] if owners else result["experiment"]
+
+
+def _merged_row(
+    parts: list[Part],
+    published: Published | None,
+    owner: str,
+    bounds: Mapping[str, Bounds],
+) -> Row:
+    """One row from parts that belong together."""
+    from jaxdl.measures.statistics import bounded_ci95  # not for --help
+
+    file, first, name = parts[0]
     by_seed = {
         seed: value
         for _, result, _ in parts
@@ -127,7 +152,12 @@ def _merged_row(parts: list[Part], published: Published | None) -> Row:
         )
     }
     seeds = tuple(sorted(by_seed))
-    mean, low, high = mean_ci95([float(by_seed[seed]) for seed in seeds])
+    values = tuple(float(by_seed[seed]) for seed in seeds)
+    limits = (published and published.bounds) or bounds.get(name, UNBOUNDED)
+    try:
+        mean, low, high = bounded_ci95(list(values), *limits)
+    except ValueError as error:
+        raise InputError(f"{file}, metrics.{name}: {error}") from error
     if len(seeds) == 1 and (own := first["metrics"][name]["ci95"]):
         low, high = own  # over examples, where nothing is trained
     protocol = first["metrics"][name]["protocol"]
@@ -150,7 +180,9 @@ def _merged_row(parts: list[Part], published: Published | None) -> Row:
         protocol=protocol,
         differences=differences,
         verdict=judge(published, mean, low, high, counted),
-        files=tuple(file for file, _, _ in parts),
+        files=tuple(part.file for part in parts),
+        values=values,
+        owner=owner,
     )
 
 
@@ -183,7 +215,11 @@ def _merged_parts(results: dict[str, RunResult]) -> list[list[Part]]:
     return list(merged.values())
 
 
-def ledger_rows(results_dir: Path, figures: Mapping[str, Published]) -> list[Row]:
+def ledger_rows(
+    results_dir: Path,
+    figures: Figures,
+    bounds: Mapping[str, Mapping[str, Bounds]] | None = None,
+) -> list[Row]:
     """Every published figure with what was reached, then results without a figure.
 
     Withdrawn figures, and the metrics that refer to them, give no row.
@@ -191,11 +227,14 @@ def ledger_rows(results_dir: Path, figures: Mapping[str, Published]) -> list[Row
     Args:
       results_dir: folder of result files; its `*.json` are read.
       figures: the published figures by id (`jaxdl.ledger.published.all_published`).
+      bounds: of metrics, by system (`jaxdl.ledger.bounds.all_bounds`); without them
+        intervals are Student's.
 
     Raises:
-      InputError: for a file that cannot be used, an unknown figure, or two files that
-        hold the same seed of the same configuration.
+      InputError: for a file that cannot be used, an unknown figure, a value outside its
+        bounds, or two files that hold the same seed of the same configuration.
     """
+    bounds = bounds or {}
     if not results_dir.is_dir():
         raise InputError(f"{results_dir}: no such folder of results")
     results: dict[str, RunResult] = {}
@@ -210,7 +249,9 @@ def ledger_rows(results_dir: Path, figures: Mapping[str, Published]) -> list[Row
                 f"{results_dir / file}, metrics.{name}: field 'published' names "
                 f"{figure!r}, which no system publishes; correct it or add the figure"
             )
-        rows[figure].append(_merged_row(parts, figures.get(figure)))
+        owner = owner_of(result, figures, bounds)
+        row = _merged_row(parts, figures.get(figure), owner, bounds.get(owner, {}))
+        rows[figure].append(row)
     for name, figure in figures.items():
         rows[name] = [] if figure.withdrawn else rows[name] or [_row_not_run(figure)]
     return [row for group in rows.values() for row in group]
@@ -219,4 +260,4 @@ def ledger_rows(results_dir: Path, figures: Mapping[str, Published]) -> list[Row
 def _row_not_run(figure: Published) -> Row:
     verdict = judge(figure, None, None, None, ())
     nothing = (None, None, None, (), {}, (), verdict, ())
-    return Row(figure.system, figure.metric, figure, *nothing)
+    return Row(figure.system, figure.metric, figure, *nothing, owner=figure.owner)

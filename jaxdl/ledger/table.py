@@ -6,6 +6,8 @@ from typing import Any
 from jaxdl.ledger.published import Published
 from jaxdl.ledger.rows import Row, label, plain
 
+FEW_SEEDS = 5  # up to this many, each seed's value is printed
+
 COLUMNS = (
     "System",
     "Metric",
@@ -28,18 +30,43 @@ def _leading_digit(value: float) -> int:
 
 
 def _format_ours(row: Row) -> str:
+    text, decimals = _format_mean(row)
+    notes = _format_values(row, decimals)
+    return f"{text} ({notes})" if notes else text
+
+
+def _format_values(row: Row, decimals: int) -> str:
+    """The values of few seeds, and the seed that lies far from all others."""
+    from jaxdl.measures.statistics import far_off  # not for --help
+
+    if len(set(row.values)) < 2:
+        return ""
+    digits = 2 - _leading_digit(max(map(abs, row.values)))  # three of the largest
+    texts = [_rounded(value, max(decimals, digits)) for value in row.values]
+    far = far_off(list(row.values))
+    if len(texts) <= FEW_SEEDS:
+        notes = [", ".join(texts)]
+        return "; ".join(
+            notes + ([] if far is None else [f"seed {row.seeds[far]} far off"])
+        )
+    return "" if far is None else f"seed {row.seeds[far]} far off: {texts[far]}"
+
+
+def _format_mean(row: Row) -> tuple[str, int]:
+    """The mean with its interval, and how many decimals they have."""
     if row.mean is None:
-        return "-"
+        return "-", 0
     if row.low is None or row.high is None:
-        return f"{_rounded(row.mean, 3 - _leading_digit(row.mean))} (1 seed)"
+        decimals = 3 - _leading_digit(row.mean)
+        return f"{_rounded(row.mean, decimals)} (1 seed)", decimals
     half_width = (row.high - row.low) / 2
-    if half_width <= 1e-9 * abs(row.mean):  # the same number from every seed
-        return f"{row.mean:.6g} [{row.mean:.6g}, {row.mean:.6g}]"
     decimals = 1 - _leading_digit(half_width)  # two digits of it carry meaning
+    if half_width <= 1e-9 * abs(row.mean):  # the same number from every seed
+        return f"{row.mean:.6g} [{row.mean:.6g}, {row.mean:.6g}]", decimals
     if decimals > 6:
-        return f"{row.mean:.2g} [{row.low:.2g}, {row.high:.2g}]"
+        return f"{row.mean:.2g} [{row.low:.2g}, {row.high:.2g}]", decimals
     mean, low, high = (_rounded(x, decimals) for x in (row.mean, row.low, row.high))
-    return f"{mean} [{low}, {high}]"
+    return f"{mean} [{low}, {high}]", decimals
 
 
 def _format_published(figure: Published | None) -> str:

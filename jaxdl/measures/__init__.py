@@ -17,6 +17,8 @@ from jaxdl.measures.signals import collapse_linear as collapse_linear
 from jaxdl.measures.signals import initial_signals as initial_signals
 from jaxdl.measures.signals import jacobian_singular_values as jacobian_singular_values
 from jaxdl.measures.signals import layer_signals as layer_signals
+from jaxdl.measures.statistics import bounded_ci95 as bounded_ci95
+from jaxdl.measures.statistics import far_off as far_off
 from jaxdl.measures.statistics import mean_ci95 as mean_ci95
 from jaxdl.measures.statistics import standard_error as standard_error
 from jaxdl.measures.statistics import welch_ci95 as welch_ci95

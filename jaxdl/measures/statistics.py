@@ -65,6 +65,66 @@ def mean_ci95(
     return mean, mean - half, mean + half
 
 
+def bounded_ci95(
+    values: ArrayLike, low: float | int | None, high: float | int | None
+) -> tuple[float, float | None, float | None]:
+    """Mean of independent bounded values and its 95 % interval within the bounds.
+
+    Student's t on the scale y(x) = log((x - low) / (high - x)), mapped back to x:
+    y(mean) -+ t_{0.975, n - 1} * se * y'(mean), with `standard_error` and
+    y'(x) = 1 / (x - low) + 1 / (high - x). With one bound y is the log of the distance
+    to it; without bounds this is `mean_ci95`.
+
+    The interval is that of the mean itself, as y is applied to the mean and its error
+    follows to first order: values at a bound are allowed, and the mean lies inside.
+    Survey statistics use it for shares (Stata's `proportion`, R's `svyciprop`). For
+    small errors it agrees with `mean_ci95`; a wide one leans away from the near bound.
+
+    Args:
+      values: one number per seed, in a flat sequence.
+      low, high: the least and the largest possible value; None if there is none.
+
+    Returns:
+      `(mean, low, high)`, in the unit of the values and fit for JSON; low and high are
+      None for a single value, and the mean if all values are equal.
+
+    Raises:
+      ValueError: as `standard_error` does, or if a value lies outside the bounds.
+
+    References:
+      Brown, Cai & DasGupta, "Interval estimation for a binomial proportion", 2001, has
+      the logit interval of one binomial count.
+    """
+    from scipy.special import stdtrit
+
+    values = _finite(values)
+    least = -math.inf if low is None else low
+    largest = math.inf if high is None else high
+    if not (least <= values.min() and values.max() <= largest):
+        raise ValueError(
+            f"values must lie in [{least:g}, {largest:g}], got values from "
+            f"{values.min():g} to {values.max():g}"
+        )
+    mean = _mean(values)
+    error = standard_error(values)
+    if error is None:
+        return mean, None, None
+    if low is None and high is None:
+        return mean_ci95(values)
+    if error == 0:  # the mean may be a bound, where y is infinite
+        return mean, mean, mean
+    below, above = mean - least, largest - mean
+    half = float(stdtrit(len(values) - 1, 0.975)) * error * (1 / below + 1 / above)
+    if high is None:
+        return mean, least + below * math.exp(-half), least + below * math.exp(half)
+    if low is None:
+        return mean, largest - above * math.exp(half), largest - above * math.exp(-half)
+    width, shrink = largest - least, math.exp(-half)
+    start = least + width * (below * shrink) / (below * shrink + above)
+    end = least + width * below / (below + above * shrink)
+    return mean, max(start, least), min(end, largest)  # but for rounding
+
+
 def welch_ci95(
     values: ArrayLike, others: ArrayLike
 ) -> tuple[float, float | None, float | None]:
@@ -143,6 +203,30 @@ def wilson_ci95(
     low = (centre - half) / scale if k > 0 else 0.0
     high = (centre + half) / scale if k < n else 1.0
     return p, low, high
+
+
+def far_off(values: ArrayLike) -> int | None:
+    """Index of the one value that lies far from all others, if there is one.
+
+    The gap to the nearest other value is more than ten times the range of the others,
+    and more than half the size of their median. The second condition spares values that
+    all but agree.
+
+    Returns:
+      The index, or None without such a value or with fewer than three values.
+
+    Raises:
+      ValueError: as `standard_error` does.
+    """
+    values = _finite(values)
+    if len(values) < 3:
+        return None
+    for index in (int(np.argmin(values)), int(np.argmax(values))):
+        others = np.delete(values, index)
+        gap = np.min(np.abs(others - values[index]))
+        if gap > 10 * np.ptp(others) and gap > abs(np.median(others)) / 2:
+            return index
+    return None
 
 
 def _mean(values: np.ndarray) -> float:

@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from jaxdl.errors import InputError
+from jaxdl.ledger.bounds import all_bounds
 from jaxdl.ledger.command import ResultsConfig, checkout_root, results_command
 from jaxdl.ledger.published import (
     Published,
@@ -22,9 +23,10 @@ from jaxdl.ledger.published import (
     system_folders,
 )
 from jaxdl.ledger.readme import BEGIN, END, readme_is_stale, update_readme
-from jaxdl.ledger.rows import Row, judge, ledger_rows
+from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
 from jaxdl.ledger.schema import read_results
 from jaxdl.ledger.table import format_table, rich_table
+from jaxdl.measures.statistics import bounded_ci95
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "experiments" / "results"
@@ -370,6 +372,80 @@ def test_terminal_table_fits_100_columns_and_keeps_brackets(ledger):
     assert text.count("x ") == 60 and "…" not in text
 
 
+# Bounds and seeds
+
+
+def bounded(tmp_path, figures, bounds, **files):
+    """Rows of toy files with the bounds of a system called `toy`."""
+    folder = tmp_path / "results"
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    system = tmp_path / "toy"
+    system.mkdir(exist_ok=True)
+    (system / "published.json").write_text(json.dumps(figures))
+    (system / "bounds.json").write_text(json.dumps(bounds))
+    published = read_published(system / "published.json")
+    return ledger_rows(folder, published, all_bounds([system]))
+
+
+def test_intervals_stay_within_the_bounds_of_the_metric(tmp_path):
+    a = result([0, 1, 2], [19.0, 6.7, 6.4])
+    (row,) = bounded(tmp_path, [figure()], {"score": [0, 100]}, a=a)
+    assert (row.mean, row.low, row.high) == bounded_ci95([19.0, 6.7, 6.4], 0, 100)
+    assert 0 < row.low < row.mean < row.high < 100
+    text = "11 [2, 44] (19.0, 6.7, 6.4; seed 0 far off)"
+    assert text in format_table([row])
+    (row,) = bounded(tmp_path, [figure()], {"other": [0, 100]}, a=a)
+    assert row.low < 0
+
+
+def test_bounds_of_the_figure_come_first(tmp_path):
+    a = result([0, 1], [7.0, 8.0])
+    (row,) = bounded(tmp_path, [figure(bounds=[0, 8])], {"score": [0, 25]}, a=a)
+    assert row.high == bounded_ci95([7.0, 8.0], 0, 8)[2] < 8
+    (row,) = bounded(tmp_path, [figure(bounds=[0, None])], {}, a=a)
+    assert row.high == bounded_ci95([7.0, 8.0], 0, None)[2] > 8
+
+
+def test_a_renamed_experiment_has_the_bounds_of_the_figures_it_cites(tmp_path):
+    a = result([0, 1], [7.0, 8.0], experiment="former_name")
+    (row,) = bounded(tmp_path, [figure()], {"score": [0, 8]}, a=a)
+    assert row.owner == "toy" and row.high < 8
+
+
+def test_a_value_outside_its_bounds_is_refused(tmp_path):
+    a = result([0, 1], [7.0, 9.0])
+    with pytest.raises(InputError, match=r"a\.json, metrics\.score: values must lie"):
+        bounded(tmp_path, [figure()], {"score": [0, 8]}, a=a)
+
+
+@pytest.mark.parametrize(
+    "pair", [[1, 0], [0, 0], [0], [0, 1, 2], 3, ["0", 1], [0, True], None], ids=str
+)
+def test_malformed_bounds_are_refused(tmp_path, pair):
+    with pytest.raises(InputError, match=r"bounds\.json, 'score': bounds must be"):
+        bounded(tmp_path, [], {"score": pair})
+
+
+def test_bounds_of_a_figure_must_be_a_pair_and_those_of_a_system_an_object(tmp_path):
+    with pytest.raises(InputError, match=r"published\.json, 'toy-score': bounds must"):
+        bounded(tmp_path, [figure(bounds=[8, 0])], {})
+    with pytest.raises(InputError, match=r"bounds\.json: not a JSON object"):
+        bounded(tmp_path, [], [0, 1])
+
+
+def test_the_values_of_few_seeds_are_printed(ledger):
+    (row,) = ledger(figure(), a=result([0, 1, 2, 3, 4], [1.0, 1.5, 1.2, 1.1, 1.3]))
+    assert "(1.00, 1.50, 1.20, 1.10, 1.30)" in format_table([row])
+    (row,) = ledger(figure(), a=result(list(range(6)), [1.0, 1.5, 1.2, 1.1, 1.3, 1.4]))
+    assert "1.4)" not in format_table([row])
+    (row,) = ledger(figure(), a=result(list(range(6)), [1.0, 1.5, 1.2, 1.1, 1.3, 99]))
+    assert "(seed 5 far off: 99.0)" in format_table([row])
+    (row,) = ledger(figure(), a=result(list(range(5)), [2.0] * 5))
+    assert "2 [2, 2] " in format_table([row]) + " " and "(2" not in format_table([row])
+
+
 # Files that can't be used
 
 
@@ -598,7 +674,8 @@ def test_published_figures_are_complete_and_unique():
     files = published_files(system_folders())
     assert len(figures) == sum(len(json.loads(path.read_text())) for path in files)
     for entry in figures.values():
-        assert set(entry._asdict()) == {*figure(), "owner", "free", "withdrawn"}
+        extra = {"owner", "bounds", "free", "withdrawn"}
+        assert set(entry._asdict()) == {*figure(), *extra}
         assert entry.protocol and entry.system and entry.metric
         assert (entry.error is None) == (entry.error_kind is None)
 
@@ -617,12 +694,25 @@ def test_committed_results_are_readable_and_name_known_figures():
         for result in read_results(path).values():
             for metric in result["metrics"].values():
                 assert metric.get("published") in known | {None}
-    ledger_rows(RESULTS, all_published())
+    ledger_rows(RESULTS, all_published(), all_bounds(system_folders()))
+
+
+def test_bounds_name_metrics_of_committed_results():
+    folders = system_folders()
+    figures, bounds = all_published(), all_bounds(folders)
+    seen = set()
+    for path in RESULTS.glob("*.json"):
+        for result in read_results(path).values():
+            owner = owner_of(result, figures, bounds)
+            seen |= {(owner, name) for name in result["metrics"]}
+    for system, metrics in bounds.items():
+        assert {(system, name) for name in metrics} <= seen
 
 
 def test_readme_table_is_current():
     text = README.read_text(encoding="utf-8")
     if not text.strip():
         pytest.skip("README.md is not written yet")
-    stale = readme_is_stale(README, ledger_rows(RESULTS, all_published()))
+    bounds = all_bounds(system_folders())
+    stale = readme_is_stale(README, ledger_rows(RESULTS, all_published(), bounds))
     assert not stale, "run jaxdl results --write-readme"

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxdl.measures.statistics import mean_ci95, standard_error, welch_ci95, wilson_ci95
+from jaxdl.measures.statistics import (
+    bounded_ci95,
+    far_off,
+    mean_ci95,
+    standard_error,
+    welch_ci95,
+    wilson_ci95,
+)
 
 
 @pytest.mark.parametrize("num", [2, 3, 10, 200])
@@ -130,3 +137,90 @@ def test_welch_edges():
     np.testing.assert_allclose((low + 5, high + 5), mean_ci95([1, 2, 3])[1:])
     with pytest.raises(ValueError, match="finite"):
         welch_ci95([1.0, np.nan], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("bounds", [(0, 100), (-3, 5), (0, 1e9)], ids=str)
+def test_bounded_solves_the_logit_equation(bounds):
+    """The ends lie t standard errors away on the logit scale, slope at the mean."""
+    least, largest = bounds
+    values = least + (largest - least) * np.array([0.02, 0.3, 0.11, 0.0])
+    mean, low, high = bounded_ci95(values, *bounds)
+
+    def logit(x):
+        return scipy.special.logit((x - least) / (largest - least))
+
+    step = 1e-6 * (largest - least)
+    slope = (logit(mean + step) - logit(mean - step)) / (2 * step)
+    half = scipy.stats.t.ppf(0.975, 3) * scipy.stats.sem(values) * slope
+    assert mean == pytest.approx(values.mean(), rel=1e-12)
+    assert logit(low) == pytest.approx(logit(mean) - half, rel=1e-6)
+    assert logit(high) == pytest.approx(logit(mean) + half, rel=1e-6)
+
+
+def test_bounded_by_hand():
+    # The mean 1/2 with s = 0.1 * sqrt(2), n = 2: se 0.1, t 12.706, slope 4.
+    half = 12.706 * 0.1 * 4
+    expected = 0.5, 1 / (1 + np.exp(half)), 1 / (1 + np.exp(-half))
+    np.testing.assert_allclose(bounded_ci95([0.4, 0.6], 0, 1), expected, rtol=1e-3)
+
+
+def test_one_bound_is_the_log_scale():
+    values = np.array([2.0, 5.0, 3.0])
+    half = scipy.stats.t.ppf(0.975, 2) * scipy.stats.sem(values) / values.mean()
+    ends = values.mean() * np.exp([-half, half])
+    mean, low, high = bounded_ci95(values, 0, None)
+    np.testing.assert_allclose((mean, low, high), (values.mean(), *ends))
+    turned = bounded_ci95(-values, None, 0)
+    np.testing.assert_allclose(turned, (-mean, -high, -low))
+
+
+def test_far_bounds_give_student_s_interval():
+    values = np.random.default_rng(0).normal(3, 1, 5)
+    assert bounded_ci95(values, None, None) == mean_ci95(values)
+    far = bounded_ci95(values, -1e7, 1e7)
+    np.testing.assert_allclose(far, mean_ci95(values), rtol=1e-5)
+
+
+def test_bounded_stays_within_its_bounds_and_holds_the_mean():
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        values = rng.choice([0.0, 1.0, rng.random(), 1e-12], rng.integers(2, 11))
+        mean, low, high = bounded_ci95(values, 0, 1)
+        assert 0 <= low <= mean <= high <= 1
+        turned = bounded_ci95(1 - values, 0, 1)
+        np.testing.assert_allclose(turned, (1 - mean, 1 - high, 1 - low), atol=1e-12)
+
+
+@pytest.mark.parametrize(("value", "bounds"), [(0.0, (0, 1)), (8.0, (0, 8))])
+def test_bounded_edges(value, bounds):
+    assert bounded_ci95([value] * 3, *bounds) == (value, value, value)
+    assert bounded_ci95([value], *bounds) == (value, None, None)
+    json.dumps(bounded_ci95([value, 0.5], *bounds), allow_nan=False)
+
+
+def test_bounded_refuses_values_outside():
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\].* to 1.5"):
+        bounded_ci95([0.5, 1.5], 0, 1)
+    with pytest.raises(ValueError, match="must lie in"):
+        bounded_ci95([-0.5], 0, None)
+
+
+@pytest.mark.parametrize("a", [2, 8], ids=["near the bound", "far from it"])
+def test_bounded_covers_the_mean_in_95_percent(a):
+    """Shares of five seeds from a beta distribution with mean a / (a + 8)."""
+    values = np.random.default_rng(2).beta(a, 8, (4_000, 5))
+    ends = np.array([bounded_ci95(row, 0, 1)[1:] for row in values])
+    covered = np.mean((ends[:, 0] <= a / (a + 8)) & (a / (a + 8) <= ends[:, 1]))
+    assert 0.94 < covered < 0.985
+
+
+def test_the_value_far_off():
+    assert far_off([19.0, 6.7, 6.4]) == 0
+    assert far_off([6.4, 6.7, -3.0, 6.5]) == 2
+    assert far_off([3.158, 3.158, 3.136]) is None  # far in ranges, but all agree
+    assert far_off([1.0, 2.0, 9.0]) is None  # nine is seven ranges away
+    assert far_off([5.0, 5.0, 1.0, 1.0]) is None
+    assert far_off([1.0, 100.0]) is None
+    assert far_off([0.0, 0.0, 0.0]) is None
+    with pytest.raises(ValueError):
+        far_off([1.0, np.nan, 2.0])
