@@ -125,14 +125,20 @@ def published_files(folders: Iterable[Path]) -> list[Path]:
 
 
 def system_folders() -> list[Path]:
-    """Folders of the systems of this installation, by name."""
-    return sorted(path.parent for path in SYSTEMS.glob("*/__init__.py"))
+    """Folders of all systems, by name.
+
+    Raises:
+      InputError: as `jaxdl.registry.find_systems`.
+    """
+    from jaxdl.registry import find_systems  # not for those who read one file
+
+    return [system.folder for system in find_systems()]
 
 
 def all_published() -> dict[str, Published]:
     """Published figures of every system, by id.
 
     Raises:
-      InputError: as `read_published`.
+      InputError: as `read_published` and `system_folders`.
     """
     return read_published(*published_files(system_folders()))
