@@ -7,16 +7,22 @@ parts, which the environment variable JAXDL_SYSTEMS names (several as in PATH):
 """
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import jaxdl.systems
 from jaxdl.errors import InputError
 
 PROJECT = Path(__file__).resolve().parents[1]
+OUTSIDE = tuple(
+    Path(entry)
+    for entry in os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
+    if entry
+)
+"""Folders outside the project that hold `systems/` and `experiments/`."""
 
 
 class System(NamedTuple):
@@ -54,7 +60,7 @@ def find_systems(roots: Sequence[Path] | None = None) -> list[System]:
         describe its system, or two systems have one name.
     """
     if roots is None:
-        roots = [PROJECT, *jaxdl.systems.OUTSIDE]
+        roots = [PROJECT, *OUTSIDE]
     found: dict[str, System] = {}
     for root in roots:
         folders, scripts = _parts(Path(root))

@@ -113,7 +113,7 @@ def test_an_unknown_system_is_refused():
 
 def test_the_command_says_what_does_not_fit(tmp_path, monkeypatch, capsys):
     roots = (plant(tmp_path, "half", script=False),)
-    monkeypatch.setattr(registry.jaxdl.systems, "OUTSIDE", roots)
+    monkeypatch.setattr(registry, "OUTSIDE", roots)
     assert cli.main(["list"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: the system ") and err.count("\n") == 1
