@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdl.adversarial.networks import GAN, mlp_gan, paper_gan, small_gan
+from jaxdl.adversarial.networks import GAN, mlp_gan
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.data.load import Split, load_images
+from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.train import provenance
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import ExecutorName, make_executor, seed_keys

@@ -21,7 +21,6 @@ import jax
 import optax
 
 from jaxdl.adversarial.health import health_remarks
-from jaxdl.adversarial.measures import gan_protocols
 from jaxdl.adversarial.networks import mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
@@ -236,7 +235,6 @@ def make_protocols(cfg: Config, data) -> dict:
     found = {f"checkerboard_{period}": shared for period in (2, 4)}
     real = {name: shared[name] for name in ("data", "image_size", "test_images")}
     found |= {f"real_checkerboard_{period}": real for period in (2, 4)}
-    found["value"] = gan_protocols(data, 0, cfg.networks)["value"]
     found["svm_accuracy"] = shared | {"penalty_chosen_on": "validation images"}
     seen = shared | {"classifier": cfg.classifier_digest}
     if cfg.classifier is not None:

@@ -21,9 +21,9 @@ import optax
 from jaxdl.adversarial import losses as adversarial
 from jaxdl.adversarial.figures import gan_figures
 from jaxdl.adversarial.health import health_remarks
-from jaxdl.adversarial.measures import gan_protocols, make_gan_evaluate, make_sampler
-from jaxdl.adversarial.networks import mlp_gan, paper_gan, small_gan, with_mean_image
+from jaxdl.adversarial.networks import mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.sampler import make_sampler
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, DataName, load_images
@@ -31,6 +31,8 @@ from jaxdl.errors import InputError
 from jaxdl.figures.grids import save_images
 from jaxdl.ops import mean_image
 from jaxdl.systems.gan.max_column_norm import max_column_norm
+from jaxdl.systems.gan.measures import gan_protocols, make_gan_evaluate
+from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.train import config, read_config, step
 from jaxdl.train.run import Experiment, load_run, run
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.adversarial.measures import nearest_images
+from jaxdl.adversarial.sampler import nearest_images
 from jaxdl.figures.grids import Panel, figure_of_curves, figure_of_images
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import History
@@ -16,7 +16,7 @@ def gan_figures(record: Any, sampler: Any) -> dict[str, Any]:
 
     Args:
       record: of the run (`jaxdl.train.run.Record`); images are the first seed's.
-      sampler: `jaxdl.adversarial.measures.Sampler` of its generator.
+      sampler: `jaxdl.adversarial.sampler.Sampler` of its generator.
     """
     params = record.states[0].gen_params
     key = seed_keys(record.config.seed).figures

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxdl.adversarial.networks import plane_gan
 from jaxdl.gradcheck.problem import Case, draw_normals
 from jaxdl.ops import divergences, gaussians, numerics
 from jaxdl.systems.gan_theory import quadrature
 from jaxdl.systems.gan_theory.flow import Flow, coupling_flow
+from jaxdl.systems.gan_theory.networks import plane_gan
 
 _FIVE = (2, 5)
 
@@ -187,7 +187,7 @@ def _rows():
         yield f"coupling_flow[{method}]", covered, _flow(method)
     yield (
         "plane_gan[discriminator]",
-        ("adversarial.networks.plane_gan",),
+        ("systems.gan_theory.networks.plane_gan",),
         _plane_discriminator,
     )
 

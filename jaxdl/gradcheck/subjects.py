@@ -16,13 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.adversarial import losses as adversarial
-from jaxdl.adversarial.networks import (
-    GAN,
-    mlp_gan,
-    paper_gan,
-    small_gan,
-    with_mean_image,
-)
+from jaxdl.adversarial.networks import GAN, mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.errors import InputError
 from jaxdl.gradcheck import backprop
@@ -49,6 +43,7 @@ from jaxdl.ops import losses
 from jaxdl.ops.activations import ACTIVATIONS, Activation, maxout
 from jaxdl.systems.char_lm.networks import CharModel, char_lm
 from jaxdl.systems.char_lm.objective import make_next_character_loss
+from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.types import Model, Params, PRNGKey
 
 
@@ -242,7 +237,8 @@ def _network(model_of: Callable[[], Model], in_size: int, *, draws: bool = False
 
 
 def _gan(name: str, gan_of: Callable[[], GAN], latent_size: int) -> list[Subject]:
-    covers = (f"adversarial.networks.{name}", "nn.linen.from_linen")
+    room = "adversarial" if name == "mlp_gan" else "systems.gan"
+    covers = (f"{room}.networks.{name}", "nn.linen.from_linen")
     generator = _network(lambda: gan_of().generator, latent_size)
     discriminator = _network(lambda: gan_of().discriminator, 4, draws=True)
     return [

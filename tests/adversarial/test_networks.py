@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.adversarial.networks import mlp_gan, paper_gan, small_gan, with_mean_image
+from jaxdl.adversarial.networks import mlp_gan, with_mean_image
+from jaxdl.systems.gan.networks import paper_gan, small_gan
 
 CONSTRUCTORS = {"paper": paper_gan, "mlp": mlp_gan}
 each_gan = pytest.mark.parametrize("make", CONSTRUCTORS.values(), ids=CONSTRUCTORS)
@@ -114,19 +115,6 @@ def test_equals_torch_with_copied_weights(make, twin):
     np.testing.assert_allclose(got, images, rtol=1e-4, atol=1e-5)
 
 
-def test_paper_initialisation():
-    _, gen, disc = initialised(paper_gan)
-    for params, bound in ((gen, 0.05), (disc, 0.005)):
-        for name, layer in params.items():
-            kernel = np.asarray(layer["kernel"])
-            assert (np.abs(kernel) <= bound).all(), name
-            # Uniform in [-b, b]: mean 0, deviation b / sqrt(3).
-            error = 4 * bound / np.sqrt(kernel.size)
-            np.testing.assert_allclose(kernel.mean(), 0, atol=error)
-            np.testing.assert_allclose(kernel.std(), bound / np.sqrt(3), atol=error)
-            assert not np.asarray(layer["bias"]).any()
-
-
 @each_gan
 def test_a_generator_can_start_at_the_mean_image(make):
     means = jnp.linspace(0, 1, 20)
@@ -141,41 +129,6 @@ def test_a_generator_can_start_at_the_mean_image(make):
         with_mean_image(silent, means), jnp.ones((2, gan.latent_size))
     )
     np.testing.assert_allclose(image, jnp.stack([means, means]), atol=2e-7)
-
-
-def test_paper_dropout_rates_and_scaling():
-    """Against the mean and variance of a net made linear: all weights equal, above 0.
-
-    Then the logit is a product of three averages of masks with mean 1: over the inputs,
-    of variance 0.25 each, and over 240 units, twice, of variance 1 each.
-    """
-    pixels, batch = 60, 5000
-    model = paper_gan(pixels).discriminator
-    params = model.init(jax.random.key(0))
-    params = jax.tree.map(
-        lambda w: jnp.full_like(w, 1 / len(w) * (w.ndim == 2)), params
-    )
-    x = jnp.ones((batch, pixels))
-    np.testing.assert_allclose(model.apply(params, x), 1, rtol=1e-5)
-    logits = jax.jit(model.apply)(params, x, key=jax.random.key(1))
-    variance = (1 + 0.25 / pixels) * (1 + 1 / 240) ** 2 - 1
-    # Sampling errors: sqrt(variance / batch) = 0.0016 and sqrt(2 / batch) = 2 %.
-    np.testing.assert_allclose(logits.mean(), 1, atol=0.007)
-    np.testing.assert_allclose(logits.var(), variance, rtol=0.09)
-
-
-def test_paper_discriminator_noise_follows_the_key():
-    gan, _, params = initialised(paper_gan)
-    params = jax.tree.map(lambda w: 100 * w, params)
-    apply = jax.jit(gan.discriminator.apply)
-    x = jnp.ones((2, 20))
-    key, other = jax.random.split(jax.random.key(1))
-    noisy = apply(params, x, key=key)
-    assert noisy[0] != noisy[1]  # each row has its own mask
-    np.testing.assert_array_equal(noisy, apply(params, x, key=key))
-    assert not np.array_equal(noisy, apply(params, x, key=other))
-    clean = apply(params, x)
-    assert clean[0] == clean[1]
 
 
 @each_gan

@@ -7,8 +7,8 @@ import optax
 import pytest
 
 from jaxdl.adversarial.losses import minimax_generator_loss
-from jaxdl.adversarial.networks import paper_gan, small_gan
 from jaxdl.adversarial.objectives import critic_measures, make_gan_losses
+from jaxdl.systems.gan.networks import paper_gan, small_gan
 
 
 class Images(NamedTuple):

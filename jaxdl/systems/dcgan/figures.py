@@ -25,7 +25,7 @@ def dcgan_figures(
 
     Args:
       record: of the run; images are the first seed's.
-      sampler: `jaxdl.adversarial.measures.Sampler` of its generator.
+      sampler: `jaxdl.adversarial.sampler.Sampler` of its generator.
       arithmetic: `arithmetic(gen_params, key, num_trials)` (`make_arithmetic`), for
         coloured digits.
     """

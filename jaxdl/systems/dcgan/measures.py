@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.adversarial.losses import gan_value
-from jaxdl.adversarial.measures import STRIP_IMAGES, Sampler, latent_paths
+from jaxdl.adversarial.sampler import STRIP_IMAGES, Sampler, latent_paths
 from jaxdl.errors import InputError
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.systems.dcgan.checkerboard import checkerboard_score

@@ -42,7 +42,7 @@ def make_unrolled_generator_loss(
             updates, opt_state = disc_optimizer.update(grads, opt_state, disc_params)
             return (optax.apply_updates(disc_params, updates), opt_state), None
 
-        (disc_params, _), _ = jax.lax.scan(body, disc, length=num_steps)
+        (disc_params, _), _ = jax.lax.scan(body, tuple(disc), length=num_steps)
         return gen_loss_fn(gen_params, disc_params, batch, key)
 
     return loss_fn

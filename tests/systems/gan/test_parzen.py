@@ -6,7 +6,7 @@ import scipy.stats
 from jax.test_util import check_grads
 from sklearn.neighbors import KernelDensity
 
-from jaxdl.adversarial.parzen import parzen_log_likelihood, select_sigma
+from jaxdl.systems.gan.parzen import parzen_log_likelihood, select_sigma
 
 
 def points(num, size, *, seed):
