@@ -9,7 +9,7 @@ parts, which the environment variable JAXDL_SYSTEMS names (several as in PATH):
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -35,6 +35,8 @@ class System(NamedTuple):
         None for a script that trains nothing or needs files of its own.
       figures: names of the pictures that this run draws.
       picture: file in `experiments/results/figures` that stands for the system.
+      records: for each file in `experiments/results`, the flags of the run that it
+        records; the first is the one that READMEs show.
       name, folder, script: filled in by `find_systems`.
     """
 
@@ -43,6 +45,7 @@ class System(NamedTuple):
     toy: str | None
     figures: tuple[str, ...] = ()
     picture: str | None = None
+    records: Mapping[str, str] = {}
     name: str = ""
     folder: Path = Path()
     script: Path = Path()

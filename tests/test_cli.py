@@ -10,7 +10,7 @@ import pytest
 
 from jaxdl import cli
 from jaxdl.errors import InputError, RunError
-from jaxdl.ledger.readme import BEGIN, END
+from jaxdl.ledger.readme import markers
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(ROOT.glob("experiments/*.py"))
@@ -193,13 +193,17 @@ def test_words_of_the_process_by_default(monkeypatch, capsys):
 
 
 def test_results_check(tmp_path, capsys):
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n")
-    flags = ["--readme", str(readme), "--results-dir", f"{ROOT}/experiments/results"]
+    readme, page = tmp_path / "README.md", tmp_path / "LEDGER.md"
+    for path, names in [(readme, ["best", "systems", "speed"]), (page, ["ledger"])]:
+        parts = map("{}\nold\n{}\n".format, *zip(*map(markers, names), strict=True))
+        path.write_text("# Title\n\n" + "".join(parts))
+    flags = ["--readme", str(readme), "--page", str(page)]
+    flags += ["--results-dir", f"{ROOT}/experiments/results"]
     assert cli.main(["results", "--check", *flags]) == 1
     assert "stale" in capsys.readouterr().err
     assert cli.main(["results", "--write-readme", *flags]) == 0
-    assert "GAN on MNIST" in readme.read_text()
+    assert "GAN on MNIST" in readme.read_text() and "old" not in readme.read_text()
+    assert "GAN on MNIST" in page.read_text()
     assert cli.main(["results", "--check", *flags]) == 0
 
 

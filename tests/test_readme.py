@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+LEDGER = (ROOT / "experiments" / "README.md").read_text()
 
 
 def test_the_ten_lines_run():
@@ -19,10 +21,36 @@ def test_the_ten_lines_run():
 
 def test_linked_files_and_mapped_folders_exist():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    folders = re.findall(r"^([\w./]+)  +\w", README.split("## Map")[1], re.MULTILINE)
+    folders = re.findall(
+        r"^([\w./]+)  +\w", CONTRIBUTING.split("## Map")[1], re.MULTILINE
+    )
     assert links and len(folders) > 8
-    for name in [*links, *folders]:
+    for name in [*links, *folders, *re.findall(r"src=([^>\s]+)>", README)]:
         assert (ROOT / name).exists(), name
+
+
+def test_files_that_the_ledger_s_page_links_exist():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", LEDGER)
+    pictures = re.findall(r"src=([^>\s]+)>", LEDGER)
+    assert len(links) > 30 and len(pictures) > 30
+    for name in [*links, *pictures]:
+        assert (ROOT / "experiments" / name).exists(), name
+    anchors = set(re.findall(r'<a id="(\w+)">', LEDGER))
+    assert set(re.findall(r"\]\(#(\w+)\)", LEDGER)) == anchors
+
+
+def test_every_committed_result_and_picture_is_shown():
+    results = ROOT / "experiments" / "results"
+    for path in [*results.glob("*.json"), *results.glob("figures/*")]:
+        assert path.relative_to(ROOT / "experiments").as_posix() in LEDGER, path.name
+
+
+def test_the_readme_fits_8_kb_and_keeps_its_order():
+    assert len((ROOT / "README.md").read_bytes()) <= 8192
+    order = ["![", "experiments/gan.py", "-m pytest", "## Three claims", "best:begin"]
+    order += ["systems:begin", "## Ten lines", "## Add", "speed:begin", "CONTRIBUTING"]
+    places = [README.index(word) for word in order]
+    assert places == sorted(places)
 
 
 def test_ci_runs_the_readme_s_test_command():

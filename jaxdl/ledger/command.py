@@ -1,4 +1,4 @@
-"""`jaxdl results`: print the ledger, or write it into the README."""
+"""`jaxdl results`: print the ledger, or write it into the READMEs."""
 
 import dataclasses
 import json
@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jaxdl.ledger import pages
 from jaxdl.ledger.bounds import all_bounds
-from jaxdl.ledger.published import all_published, read_published, system_folders
-from jaxdl.ledger.readme import readme_is_stale, update_readme
+from jaxdl.ledger.published import published_files, read_published
+from jaxdl.ledger.readme import is_stale, update
 from jaxdl.ledger.rows import Row, ledger_rows
 from jaxdl.ledger.table import format_table, rich_table
+from jaxdl.registry import System, find_systems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,15 +25,17 @@ class ResultsConfig:
     published: Path | None = None
     """File of published figures; the figures of all systems if not given."""
     readme: Path | None = None
-    """README that carries the table; the checkout's README.md if not given."""
+    """README with the best results; the checkout's README.md if not given."""
+    page: Path | None = None
+    """File with the whole ledger; the checkout's experiments/README.md if not given."""
     markdown: bool = False
     """Print a Markdown table."""
     json: bool = False
     """Print the rows as JSON, numbers unrounded."""
     write_readme: bool = False
-    """Write the table into the README instead of printing it."""
+    """Write the generated parts of both READMEs instead of printing."""
     check: bool = False
-    """Print nothing; exit with 1 if the README's table is stale."""
+    """Print nothing; exit with 1 if a README is stale."""
 
     def __post_init__(self) -> None:
         if self.markdown + self.json + self.write_readme + self.check > 1:
@@ -52,26 +56,23 @@ def results_command(cfg: ResultsConfig) -> int:
     """Runs `jaxdl results`: the table to standard output, all else to standard error.
 
     Returns:
-      The exit code: 0, or 1 if `check` finds the README stale.
+      The exit code: 0, or 1 if `check` finds a README stale.
 
     Raises:
-      InputError: see `ledger_rows` and `readme_is_stale`.
+      InputError: see `ledger_rows`, `find_systems` and `is_stale`.
     """
     root = checkout_root()
-    results_dir = cfg.results_dir or root / "experiments" / "results"
-    figures = read_published(cfg.published) if cfg.published else all_published()
-    rows = ledger_rows(results_dir, figures, all_bounds(system_folders()))
-    readme = cfg.readme or root / "README.md"
-    if cfg.check:
-        stale = readme_is_stale(readme, rows)
-        if stale:
-            hint = "run jaxdl results --write-readme"
-            print(f"{readme}: the results table is stale; {hint}.", file=sys.stderr)
-        return int(stale)
-    if cfg.write_readme:
-        state = "updated" if update_readme(readme, rows) else "already up to date"
-        print(f"{readme}: results table {state}.", file=sys.stderr)
-    elif cfg.json:
+    systems = find_systems()
+    folders = [system.folder for system in systems]
+    folder = cfg.results_dir or root / "experiments" / "results"
+    dirs = [folder] if cfg.results_dir else pages.results_dirs(folder, systems)
+    figures = read_published(
+        *([cfg.published] if cfg.published else published_files(folders))
+    )
+    rows = ledger_rows(dirs, figures, all_bounds(folders))
+    if cfg.check or cfg.write_readme:
+        return _update_pages(cfg, root, systems, rows, dirs)
+    if cfg.json:
         _print(json.dumps([_as_json(row) for row in rows], indent=2))
     elif cfg.markdown or not sys.stdout.isatty():
         _print(format_table(rows, cfg.markdown))
@@ -80,6 +81,36 @@ def results_command(cfg: ResultsConfig) -> int:
 
         Console(markup=False, highlight=False).print(rich_table(rows))
     return 0
+
+
+def _update_pages(
+    cfg: ResultsConfig,
+    root: Path,
+    systems: list[System],
+    rows: list[Row],
+    dirs: list[Path],
+) -> int:
+    """Check or write the generated parts of both READMEs."""
+    results = pages.read_contents(dirs)
+    parts = {
+        cfg.readme or root / "README.md": {
+            "best": pages.best_table(rows),
+            "systems": pages.systems_table(systems, results, root),
+            "speed": pages.speed_table(root / "benchmarks" / "speed.json"),
+        },
+        cfg.page or root / "experiments" / "README.md": {
+            "ledger": pages.ledger_page(systems, rows, results, root)
+        },
+    }
+    stale = {path: is_stale(path, content) for path, content in parts.items()}
+    for path, content in parts.items():
+        if cfg.check and stale[path]:
+            hint = "run jaxdl results --write-readme"
+            print(f"{path}: a generated table is stale; {hint}", file=sys.stderr)
+        elif cfg.write_readme:
+            state = "updated" if update(path, content) else "already up to date"
+            print(f"{path}: generated tables {state}", file=sys.stderr)
+    return int(cfg.check and any(stale.values()))
 
 
 def _as_json(row: Row) -> dict[str, Any]:

@@ -1,24 +1,29 @@
-"""The part of a README that is written from the ledger."""
+"""Generated parts of Markdown files, each between two markers."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.rows import Row
-from jaxdl.ledger.table import format_table
-
-BEGIN = "<!-- results:begin -->"
-END = "<!-- results:end -->"
 
 
-def _with_table(text: str, rows: list[Row], path: Path) -> str:
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in before + after:
-        raise InputError(f"{path}: needs one line '{BEGIN}' and, below it, one '{END}'")
-    beside_published = [row for row in rows if row.published is not None]
-    table = format_table(beside_published, markdown=True)
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+def markers(part: str) -> tuple[str, str]:
+    """The lines that begin and end a generated part."""
+    return f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
+
+
+def _with_parts(text: str, parts: Mapping[str, str], path: Path) -> str:
+    for part, content in parts.items():
+        begin, end = markers(part)
+        before, found_begin, rest = text.partition(begin)
+        _, found_end, after = rest.partition(end)
+        once = begin not in rest and end not in before + after
+        if not (found_begin and found_end and once):
+            raise InputError(
+                f"{path}: needs one line '{begin}' and, below it, one '{end}'"
+            )
+        text = f"{before}{begin}\n\n{content}\n\n{end}{after}"
+    return text
 
 
 def _read_text(path: Path) -> str:
@@ -28,32 +33,34 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: can't be read ({error})") from error
 
 
-def readme_is_stale(readme_path: Path, rows: list[Row]) -> bool:
-    """Whether the table between the README's two markers is not that of `rows`.
+def is_stale(path: Path, parts: Mapping[str, str]) -> bool:
+    """True if a generated part of a file is not as given.
+
+    Args:
+      path: a file with the two markers of each part.
+      parts: Markdown by name of the part.
 
     Raises:
-      InputError: if the file can't be read or the two markers are not there once each.
+      InputError: if the file cannot be read or a pair of markers is not there once.
     """
-    text = _read_text(readme_path)
-    return _with_table(text, rows, readme_path) != text
+    text = _read_text(path)
+    return _with_parts(text, parts, path) != text
 
 
-def update_readme(readme_path: Path, rows: list[Row]) -> bool:
-    """Writes the table between the README's two markers; True if that changed it.
-
-    It has the rows with a published figure; the whole ledger is too long for a README.
+def update(path: Path, parts: Mapping[str, str]) -> bool:
+    """Write the generated parts of a file; True if that changed it.
 
     Raises:
-      InputError: as `readme_is_stale`, or if it can't be written; it stays as it was.
+      InputError: as `is_stale`, or if it cannot be written; it stays as it was.
     """
-    text = _read_text(readme_path)
-    new_text = _with_table(text, rows, readme_path)
+    text = _read_text(path)
+    new_text = _with_parts(text, parts, path)
     if new_text == text:
         return False
-    partial = readme_path.with_name(readme_path.name + ".partial")
+    partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(new_text, encoding="utf-8")
-        os.replace(partial, readme_path)
+        os.replace(partial, path)
     except OSError as error:
-        raise InputError(f"{readme_path}: can't be written ({error})") from error
+        raise InputError(f"{path}: can't be written ({error})") from error
     return True

@@ -9,7 +9,7 @@ figure is a run's own note and gets no row.
 """
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -216,7 +216,7 @@ def _merged_parts(results: dict[str, RunResult]) -> list[list[Part]]:
 
 
 def ledger_rows(
-    results_dir: Path,
+    results_dir: Path | Sequence[Path],
     figures: Figures,
     bounds: Mapping[str, Mapping[str, Bounds]] | None = None,
 ) -> list[Row]:
@@ -225,28 +225,36 @@ def ledger_rows(
     Withdrawn figures, and the metrics that refer to them, give no row.
 
     Args:
-      results_dir: folder of result files; its `*.json` are read.
+      results_dir: folder of result files, or several; their `*.json` are read.
       figures: the published figures by id (`jaxdl.ledger.published.all_published`).
       bounds: of metrics, by system (`jaxdl.ledger.bounds.all_bounds`); without them
         intervals are Student's.
 
     Raises:
       InputError: for a file that cannot be used, an unknown figure, a value outside its
-        bounds, or two files that hold the same seed of the same configuration.
+        bounds, or two files that have one name or hold the same seed of the same
+        configuration.
     """
     bounds = bounds or {}
-    if not results_dir.is_dir():
-        raise InputError(f"{results_dir}: no such folder of results")
     results: dict[str, RunResult] = {}
-    for path in sorted(results_dir.glob("*.json")):
-        results |= read_results(path)
+    for folder in [results_dir] if isinstance(results_dir, Path) else results_dir:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of results")
+        for path in sorted(folder.glob("*.json")):
+            found = read_results(path)
+            if found.keys() & results.keys():
+                raise InputError(
+                    f"{path}: another folder of results holds a file of this name; "
+                    "rename one"
+                )
+            results |= found
     rows: dict[str | None, list[Row]] = {name: [] for name in [*figures, None]}
     for parts in _merged_parts(results):
         file, result, name = parts[0]
         figure = result["metrics"][name].get("published")
         if figure not in rows:
             raise InputError(
-                f"{results_dir / file}, metrics.{name}: field 'published' names "
+                f"{file}, metrics.{name}: field 'published' names "
                 f"{figure!r}, which no system publishes; correct it or add the figure"
             )
         owner = owner_of(result, figures, bounds)

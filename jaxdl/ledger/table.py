@@ -1,6 +1,7 @@
 """The ledger as a table: aligned text, Markdown, or for a terminal."""
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jaxdl.ledger.published import Published
@@ -30,7 +31,7 @@ def _leading_digit(value: float) -> int:
 
 
 def _format_ours(row: Row) -> str:
-    text, decimals = _format_mean(row)
+    text, decimals = format_mean(row)
     notes = _format_values(row, decimals)
     return f"{text} ({notes})" if notes else text
 
@@ -52,7 +53,7 @@ def _format_values(row: Row, decimals: int) -> str:
     return "" if far is None else f"seed {row.seeds[far]} far off: {texts[far]}"
 
 
-def _format_mean(row: Row) -> tuple[str, int]:
+def format_mean(row: Row) -> tuple[str, int]:
     """The mean with its interval, and how many decimals they have."""
     if row.mean is None:
         return "-", 0
@@ -91,7 +92,8 @@ def _format_protocol(row: Row) -> str:
     return "; ".join(texts) or "-"
 
 
-def _cells(row: Row) -> list[str]:
+def cells(row: Row) -> list[str]:
+    """The texts of a row, one for each of `COLUMNS`."""
     return [
         row.system,
         row.metric,
@@ -103,13 +105,18 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
+def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of texts."""
+    table = [head, ["---"] * len(head), *lines]
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in table]
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
 def format_table(rows: list[Row], markdown: bool = False) -> str:
     """The ledger as aligned text, one line per row, or as a Markdown table."""
     if markdown:
-        lines = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, rows)]
-        escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
-        return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
-    lines = [list(COLUMNS), *map(_cells, rows)]
+        return markdown_table(COLUMNS, map(cells, rows))
+    lines = [list(COLUMNS), *map(cells, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
@@ -124,5 +131,5 @@ def rich_table(rows: list[Row]) -> Any:
     for name, share in zip(COLUMNS, (11, 15, 15, 15, 6, 20, 9), strict=True):
         table.add_column(name, overflow="fold", ratio=share)
     for row in rows:
-        table.add_row(*(cell.replace("; ", ";\n") for cell in _cells(row)))
+        table.add_row(*(cell.replace("; ", ";\n") for cell in cells(row)))
     return table

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,14 @@ from scipy import stats
 from jaxdl.errors import InputError
 from jaxdl.ledger.bounds import all_bounds
 from jaxdl.ledger.command import ResultsConfig, checkout_root, results_command
+from jaxdl.ledger.pages import (
+    best_table,
+    ledger_page,
+    read_contents,
+    results_dirs,
+    speed_table,
+    systems_table,
+)
 from jaxdl.ledger.published import (
     Published,
     all_published,
@@ -22,15 +31,18 @@ from jaxdl.ledger.published import (
     read_published,
     system_folders,
 )
-from jaxdl.ledger.readme import BEGIN, END, readme_is_stale, update_readme
+from jaxdl.ledger.readme import is_stale, markers, update
 from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
 from jaxdl.ledger.schema import read_results
 from jaxdl.ledger.table import format_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
+from jaxdl.registry import System, find_systems
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "experiments" / "results"
-README = ROOT / "README.md"
+BEGIN, END = markers("results")
+SHARED = [ROOT / "jaxdl" / "train" / "config.py"]
+PARTS = ("best", "systems", "speed"), ("ledger",)  # of the two pages
 PROTOCOL = {"data": "toy", "samples": 10}
 
 
@@ -570,20 +582,21 @@ def test_missing_folder_is_refused(tmp_path):
 
 
 def test_update_readme_changes_only_what_is_between_the_markers(ledger, tmp_path):
+    def parts(rows):
+        return {"results": format_table(rows, markdown=True)}
+
     rows = ledger(figure())
     readme = tmp_path / "README.md"
     readme.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nrest\n")
-    assert readme_is_stale(readme, rows)
-    assert update_readme(readme, rows)
-    assert not readme_is_stale(readme, rows)
-    assert not update_readme(readme, rows)
+    assert is_stale(readme, parts(rows))
+    assert update(readme, parts(rows))
+    assert not is_stale(readme, parts(rows))
+    assert not update(readme, parts(rows))
     text = readme.read_text()
     assert text.startswith("# Title\n\n" + BEGIN)
     assert text.endswith(END + "\n\nrest\n")
     assert "Not run" in text and "old" not in text
-    ours_alone = rows[0]._replace(published=None, metric="ours alone")
-    assert not readme_is_stale(readme, [*rows, ours_alone])
-    assert readme_is_stale(readme, ledger(figure(value=11)))
+    assert is_stale(readme, parts(ledger(figure(value=11))))
     assert sorted(path.name for path in tmp_path.glob("README*")) == ["README.md"]
 
 
@@ -602,7 +615,7 @@ def test_readme_without_its_markers_is_refused_and_kept(ledger, tmp_path, text):
     readme = tmp_path / "README.md"
     readme.write_text(text)
     with pytest.raises(InputError, match="README.md"):
-        update_readme(readme, ledger(figure()))
+        update(readme, {"results": format_table(ledger(figure()))})
     assert readme.read_text() == text
 
 
@@ -610,9 +623,10 @@ def test_readme_without_its_markers_is_refused_and_kept(ledger, tmp_path, text):
 def command(ledger, tmp_path, capsys):
     """Runs `jaxdl results` on toy files; gives exit code, stdout and stderr."""
     ledger(figure(), a=result([0, 1, 2], [209.0, 214.0, 219.0]))
-    readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}\n")
-    files = ResultsConfig(tmp_path / "results", tmp_path / "published.json", readme)
+    pages = tmp_path / "README.md", tmp_path / "LEDGER.md"
+    for page, names in zip(pages, PARTS, strict=True):
+        page.write_text("".join("\n".join(markers(name)) + "\n" for name in names))
+    files = ResultsConfig(tmp_path / "results", tmp_path / "published.json", *pages)
 
     def run(**flags) -> tuple[int, str, str]:
         code = results_command(dataclasses.replace(files, **flags))
@@ -649,6 +663,82 @@ def test_command_checks_and_writes_the_readme(command):
     assert (code, out) == (1, "") and "stale" in err
     assert command(write_readme=True)[:2] == (0, "")
     assert command(check=True) == (0, "", "")
+
+
+def test_the_two_pages_show_the_toy(command, tmp_path):
+    command(write_readme=True)
+    best = (tmp_path / "README.md").read_text().partition("systems:begin")[0]
+    assert "| Toy | score | 10 | 214 [202, 226] | 3 | Doe 1999 |" in best
+    assert "1 reached, 0 not reached. 0 more were" in best
+    page = (tmp_path / "LEDGER.md").read_text()
+    assert (
+        page.index("## Reached") < page.index("| Toy | score") < page.index("Reduced\n")
+    )
+
+
+def test_the_best_results_are_of_different_systems_first(ledger):
+    (row,) = ledger(figure(), a=result([0, 1], [11.0, 12.0]))
+    owners = ["a"] * 12 + ["b", "b", "c"]
+    rows = [
+        row._replace(owner=owner, metric=f"{owner}{number}")
+        for number, owner in enumerate(owners)
+    ]
+    lines = best_table([*rows, row._replace(verdict="Reduced")]).splitlines()[2:12]
+    metrics = [line.split(" | ")[1] for line in lines]
+    assert metrics == [f"a{i}" for i in range(7)] + ["b12", "b13", "c14"]
+
+
+def test_a_miss_is_named_with_its_number(ledger):
+    rows = ledger(figure(), a=result([0, 1], [1.0, 2.0]))
+    text = best_table(rows)
+    assert "0 reached, 1 not reached: Toy (1.5 [-4.9, 7.9] against 10)." in text
+
+
+def test_a_system_outside_is_in_the_tables(tmp_path):
+    """With its published figures, results and bounds, and no edit elsewhere."""
+    system = System("A toy", "Doe 1999", None, records={"toy.json": "--fast"})
+    folder, scripts = tmp_path / "systems" / "toy", tmp_path / "experiments"
+    (scripts / "results").mkdir(parents=True)
+    folder.mkdir(parents=True)
+    content = result([0, 1], [7.0, 8.0])
+    (scripts / "results" / "toy.json").write_text(json.dumps(content))
+    (folder / "published.json").write_text(json.dumps([figure(value=7.5)]))
+    (folder / "bounds.json").write_text('{"score": [0, 8]}')
+    system = system._replace(name="toy", folder=folder, script=scripts / "toy.py")
+    dirs = results_dirs(RESULTS, [system])
+    assert dirs == [RESULTS, scripts / "results"]
+    figures = read_published(*published_files([*system_folders(), folder]))
+    bounds = all_bounds([*system_folders(), folder])
+    (row,) = [row for row in ledger_rows(dirs, figures, bounds) if row.owner == "toy"]
+    assert row.verdict == "Reached" and row.high < 8
+    results = read_contents(dirs)
+    assert "| toy | Doe 1999 | `--fast` | 0.0 |" in systems_table(
+        [system], results, ROOT
+    )
+    page = ledger_page([system], [row], results, ROOT)
+    assert "`python toy.py --fast`" in page and "[toy](#toy)" in page
+
+
+def test_two_folders_may_not_hold_results_of_one_name(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "toy.json").write_text(json.dumps(GOOD))
+    with pytest.raises(InputError, match=r"b/toy\.json: another folder of results"):
+        ledger_rows([tmp_path / "a", tmp_path / "b"], {})
+
+
+def test_the_speed_table_takes_the_selected_rows(tmp_path):
+    (tmp_path / "results").mkdir()
+    row = {"case": "step", "ours_seconds": 0.002, "peer": "X", "peer_seconds": 0.003}
+    other = row | {"peer": "Y", "peer_seconds": 1.0}
+    (tmp_path / "results" / "b.json").write_text(json.dumps({"rows": [row, other]}))
+    entry = {"label": "a step", "result": "b.json", "case": "step", "peer": "X"}
+    (tmp_path / "speed.json").write_text(json.dumps([entry]))
+    table = speed_table(tmp_path / "speed.json")
+    assert table.splitlines()[2] == "| a step | 2 | 3 | 1.50 |"
+    (tmp_path / "speed.json").write_text(json.dumps([entry | {"peer": "Z"}]))
+    with pytest.raises(InputError, match="'a step' selects 0 rows of b.json"):
+        speed_table(tmp_path / "speed.json")
 
 
 def test_flags_that_exclude_each_other_are_refused():
@@ -709,10 +799,19 @@ def test_bounds_name_metrics_of_committed_results():
         assert {(system, name) for name in metrics} <= seen
 
 
-def test_readme_table_is_current():
-    text = README.read_text(encoding="utf-8")
-    if not text.strip():
-        pytest.skip("README.md is not written yet")
-    bounds = all_bounds(system_folders())
-    stale = readme_is_stale(README, ledger_rows(RESULTS, all_published(), bounds))
-    assert not stale, "run jaxdl results --write-readme"
+def test_records_are_the_committed_results():
+    """Each result file has the flags of its run, which the script still knows."""
+    systems = find_systems()
+    names = [file for system in systems for file in system.records]
+    assert sorted(names) == sorted(path.name for path in RESULTS.glob("*.json"))
+    for system in systems:
+        source = system.script.read_text() + "".join(
+            path.read_text() for path in [*system.folder.glob("*.py"), *SHARED]
+        )
+        for flags in system.records.values():
+            for flag in re.findall(r"--([a-z-]+)", flags):
+                assert re.search(rf"\b{flag.replace('-', '_')}: ", source), flag
+
+
+def test_readme_tables_are_current(capsys):
+    assert results_command(ResultsConfig(check=True)) == 0, capsys.readouterr().err

@@ -12,4 +12,13 @@ SYSTEM = System(
     ),
     figures=(),
     picture="autoencoder-digits-latent_map.png",
+    records={
+        "autoencoder-mnist.json": (
+            "--data mnist --cases pca logistic-pca deep --seeds 3"
+        ),
+        "autoencoder-digits.json": "",
+        "autoencoder-mnist-variational.json": (
+            "--data mnist --cases variational --steps 15000 --seeds 3"
+        ),
+    },
 )

@@ -8,4 +8,9 @@ SYSTEM = System(
     toy="--steps 20 --hidden-size 8 --eval-every 10 --block-steps 10",
     figures=("cells", "curves"),
     picture="char_lm-tiny_shakespeare-cells.png",
+    records={
+        "char_lm-tiny_shakespeare.json": (
+            "--data tiny_shakespeare --seeds 3 --executor sequential"
+        ),
+    },
 )

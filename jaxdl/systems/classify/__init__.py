@@ -8,4 +8,12 @@ SYSTEM = System(
     toy=None,
     figures=(),
     picture=None,
+    records={
+        "classify-squeezenet.json": (
+            "PICTURE ... --weights FOLDER --classes FILE --labelled"
+        ),
+        "classify-mobilenet.json": (
+            "PICTURE ... --model mobilenet --weights FOLDER --classes FILE --labelled"
+        ),
+    },
 )

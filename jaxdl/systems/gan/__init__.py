@@ -8,4 +8,8 @@ SYSTEM = System(
     toy="--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10",
     figures=("curves", "interpolation", "nearest", "progress", "samples"),
     picture="gan-mnist-samples.png",
+    records={
+        "gan-mnist-paper.json": "--data mnist --seeds 3",
+        "gan-digits.json": "--seeds 5",
+    },
 )

@@ -11,4 +11,8 @@ SYSTEM = System(
     ),
     figures=(),
     picture="gan_modes-grid-coverage.png",
+    records={
+        "gan_modes-grid.json": "--target grid",
+        "gan_modes-ring.json": "--target ring",
+    },
 )

@@ -12,4 +12,7 @@ SYSTEM = System(
     ),
     figures=(),
     picture="gan_theory-two_moons-maps.png",
+    records={
+        "gan_theory.json": "",
+    },
 )

@@ -8,4 +8,7 @@ SYSTEM = System(
     toy=("--cases clusters --sizes 4 16 64 --draws 3 --inputs 3 --samples 40"),
     figures=(),
     picture="generative_vs_discriminative-learning_curves.png",
+    records={
+        "generative_vs_discriminative.json": "",
+    },
 )

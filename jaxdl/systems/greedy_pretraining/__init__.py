@@ -11,4 +11,14 @@ SYSTEM = System(
     ),
     figures=(),
     picture="greedy_pretraining-mnist_basic-test_error.png",
+    records={
+        "greedy_pretraining-mnist_basic.json": "--data mnist_basic --seeds 3",
+        "greedy_pretraining-mnist-all.json": (
+            "--data mnist --train-on all --cases sigmoid-rbm --seeds 3"
+        ),
+        "greedy_pretraining-mnist-sigmoid-rbm.json": (
+            "--data mnist --cases sigmoid-rbm --seeds 3"
+        ),
+        "greedy_pretraining-mnist-svm.json": "--data mnist --cases svm",
+    },
 )

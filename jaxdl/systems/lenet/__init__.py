@@ -8,4 +8,11 @@ SYSTEM = System(
     toy="--steps 20 --batch-size 8 --eval-every 10 --block-steps 10",
     figures=("confusion", "curves", "filters", "maps", "worst"),
     picture="lenet-mnist-maps.png",
+    records={
+        "lenet-mnist.json": "--data mnist --train-on all --seeds 5",
+        "lenet-mnist-distorted.json": "--data mnist --train-on all --distort --seeds 3",
+        "lenet-mnist-modern.json": (
+            "--data mnist --train-on all --model modern --seeds 3"
+        ),
+    },
 )

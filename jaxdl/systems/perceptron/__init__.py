@@ -8,4 +8,7 @@ SYSTEM = System(
     toy="--steps 20 --inputs 3 --block-steps 10",
     figures=("counts", "lines"),
     picture="perceptron-lines.png",
+    records={
+        "perceptron-4-inputs.json": "--seeds 5",
+    },
 )

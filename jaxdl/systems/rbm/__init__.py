@@ -11,4 +11,8 @@ SYSTEM = System(
     ),
     figures=("curves", "fantasies", "filters", "reconstructions"),
     picture="rbm-mnist-fantasies.png",
+    records={
+        "rbm-mnist.json": "--data mnist --seeds 3",
+        "rbm-digits-16.json": "--hidden-size 16 --seeds 5",
+    },
 )

@@ -8,4 +8,7 @@ SYSTEM = System(
     toy=("--cells rnn --lags 3 --steps 20 --hidden-size 4 --seeds 1 --block-steps 10"),
     figures=(),
     picture="rnn_memory-memory.png",
+    records={
+        "rnn_memory.json": "",
+    },
 )

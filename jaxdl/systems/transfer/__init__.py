@@ -8,4 +8,7 @@ SYSTEM = System(
     toy=None,
     figures=(),
     picture="transfer-cifar10_subset-curves.png",
+    records={
+        "transfer-cifar10_subset.json": "--weights FOLDER",
+    },
 )

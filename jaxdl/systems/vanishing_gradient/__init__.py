@@ -11,4 +11,10 @@ SYSTEM = System(
     ),
     figures=(),
     picture="vanishing_gradient-gradients_by_depth.png",
+    records={
+        "vanishing_gradient-mnist.json": (
+            "--data mnist --cases initialisation tanh tanh-normalized softsign "
+            "softsign-normalized sigmoid --seeds 5"
+        ),
+    },
 )

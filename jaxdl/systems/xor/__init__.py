@@ -8,4 +8,8 @@ SYSTEM = System(
     toy="--steps 20 --nets 50 --eval-every 10 --block-steps 10",
     figures=("loss", "regions"),
     picture="xor-regions.png",
+    records={
+        "xor-tanh-2.json": "--seeds 5",
+        "xor-sweep.json": "--activations all --hidden-sizes 1 2 3 4 8",
+    },
 )

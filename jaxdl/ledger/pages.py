@@ -1,0 +1,251 @@
+"""Contents of the two READMEs: best results, systems, speed, ledger and gallery.
+
+Each function returns Markdown. Links are relative to the page's folder: the checkout
+for README.md, `experiments/` for experiments/README.md.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxdl.errors import InputError
+from jaxdl.ledger.rows import Row
+from jaxdl.ledger.schema import read_json
+from jaxdl.ledger.table import cells, format_mean, markdown_table
+from jaxdl.registry import System
+
+VERDICTS = ("Reached", "Not reached", "Reduced", "Not run", None)  # in this order
+NUM_BEST = 10
+THUMBNAIL, PICTURE = 72, 260  # widths in pixels
+
+
+def best_table(rows: Sequence[Row]) -> str:
+    """Ten reached figures at most, one of each system first, then a second one ..."""
+    reached = [row for row in rows if row.verdict == "Reached"]
+    ranked: list[tuple[int, int, Row]] = []
+    for number, row in enumerate(reached):
+        before = sum(other.owner == row.owner for other in reached[:number])
+        ranked.append((before, number, row))
+    chosen = sorted(ranked, key=lambda entry: entry[:2])[:NUM_BEST]
+    head = ["System", "Metric", "Published", "Ours", "Seeds", "Source"]
+    lines = [
+        [
+            row.system,
+            row.metric,
+            _figure(row),
+            format_mean(row)[0],
+            str(len(row.seeds)),
+            row.published.source["paper"] if row.published else "-",
+        ]
+        for _, _, row in sorted(chosen, key=lambda entry: entry[1])
+    ]
+    return markdown_table(head, lines) + "\n\n" + _counts(rows)
+
+
+def _figure(row: Row) -> str:
+    return "-" if row.published is None else f"{row.published.value:.6g}"
+
+
+def _counts(rows: Sequence[Row]) -> str:
+    def count(verdict: str) -> int:
+        return sum(row.verdict == verdict for row in rows)
+
+    missed = [
+        f"{row.system} ({format_mean(row)[0]} against {_figure(row)})"
+        for row in rows
+        if row.verdict == "Not reached"
+    ]
+    listed = ": " + "; ".join(missed) if missed else ""
+    return (
+        f"{count('Reached')} reached, {len(missed)} not reached{listed}. "
+        f"{count('Reduced')} more were measured under a reduced protocol; "
+        f"{count('Not run')} have not been run."
+    )
+
+
+def systems_table(
+    systems: Iterable[System], results: Mapping[str, Mapping[str, Any]], root: Path
+) -> str:
+    """A row for each system: paper, flags and minutes of its main run, thumbnail.
+
+    Args:
+      systems: as `find_systems` returns them.
+      results: contents of the result files by name.
+      root: the checkout.
+    """
+    lines = []
+    for system in systems:
+        record = next(iter(system.records), None)
+        flags = system.records[record] if record else ""
+        lines.append(
+            [
+                system.name,
+                system.paper or "-",
+                f"`{flags}`" if flags else "",
+                _minutes(results.get(record or "")),
+                _image(system.picture, root, root, THUMBNAIL),
+            ]
+        )
+    return markdown_table(["System", "Paper", "Flags", "Minutes", ""], lines)
+
+
+def _minutes(result: Mapping[str, Any] | None) -> str:
+    seconds = result and result.get("wall_seconds")
+    if not seconds:
+        return "-"
+    return f"{seconds / 60:.0f}" if seconds >= 90 else f"{seconds / 60:.1f}"
+
+
+def _image(picture: str | None, root: Path, base: Path, width: int) -> str:
+    if not picture:
+        return ""
+    path = root / "experiments" / "results" / "figures" / picture
+    link = path.relative_to(base).as_posix()
+    return f"<img width={width} src={link}>"
+
+
+def speed_table(selection: Path) -> str:
+    """The timings that a JSON list selects from result files of benchmarks.
+
+    Args:
+      selection: a list of `{"label", "result", "case", "peer"}`; `result` names a file
+        of the folder `results` beside it, whose row has this case and peer.
+
+    Raises:
+      InputError: if a file or a row is not there.
+    """
+    lines = []
+    for entry in read_json(selection):
+        path = selection.parent / "results" / entry["result"]
+        found = [
+            row
+            for row in read_json(path)["rows"]
+            if row["case"] == entry["case"] and row.get("peer") == entry["peer"]
+        ]
+        if len(found) != 1:
+            raise InputError(
+                f"{selection}: {entry['label']!r} selects {len(found)} rows of "
+                f"{path.name}; give the case and the peer of one"
+            )
+        ours, peer = found[0]["ours_seconds"], found[0]["peer_seconds"]
+        times = [_milliseconds(ours), _milliseconds(peer), f"{peer / ours:.2f}"]
+        lines.append([entry["label"], *times])
+    return markdown_table(["", "ours, ms", "PyTorch, ms", "PyTorch / ours"], lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.3g}"
+
+
+def ledger_page(
+    systems: Sequence[System],
+    rows: Sequence[Row],
+    results: Mapping[str, Mapping[str, Any]],
+    root: Path,
+) -> str:
+    """Rows by verdict and system, then commands, own results and pictures by system."""
+    names = [system.name for system in systems]
+    others = sorted({row.owner for row in rows} - set(names))
+    parts = [_overview(systems, rows)]
+    for title, verdicts in (
+        ("Reached and not reached", VERDICTS[:2]),
+        ("Reduced", VERDICTS[2:3]),
+        ("Not run and recalled", VERDICTS[3:]),
+    ):
+        parts.append(f"## {title}")
+        for name in [*names, *others]:
+            chosen = [
+                row
+                for verdict in verdicts
+                for row in rows
+                if row.published and (row.owner, row.verdict) == (name, verdict)
+            ]
+            if chosen:
+                parts += [f"### {name}", _published_table(chosen)]
+    for system in systems:
+        parts += [f'<a id="{system.name}"></a>\n\n## {system.name}', f"{system.title}."]
+        parts += _system_parts(system, rows, results, root)
+    return "\n\n".join(parts)
+
+
+def _overview(systems: Sequence[System], rows: Sequence[Row]) -> str:
+    lines = []
+    for system in systems:
+        own = [row for row in rows if row.owner == system.name]
+        counts = [
+            sum(row.published is not None and row.verdict == verdict for row in own)
+            for verdict in VERDICTS
+        ]
+        counts.append(sum(row.published is None for row in own))
+        link = f"[{system.name}](#{system.name})"
+        lines.append([link, system.paper or "-", *(str(n or "") for n in counts)])
+    head = ["System", "Paper", "Reached", "Not reached", "Reduced", "Not run"]
+    return markdown_table([*head, "Recalled", "Own"], lines)
+
+
+def _published_table(rows: Sequence[Row]) -> str:
+    head = ["System", "Metric", "Published", "Ours", "Seeds", "Protocol", "Verdict"]
+    return markdown_table(head, [cells(row) for row in rows])
+
+
+def _system_parts(
+    system: System,
+    rows: Sequence[Row],
+    results: Mapping[str, Mapping[str, Any]],
+    root: Path,
+) -> list[str]:
+    page = root / "experiments"
+    script = system.script
+    command = script.relative_to(root) if script.is_relative_to(root) else script.name
+    parts = []
+    lines = []
+    for file, flags in system.records.items():
+        link = f"[{file}](results/{file})"
+        if not (page / "results" / file).is_file():
+            link = file
+        words = " ".join(["python", str(command), flags]).strip()
+        lines.append([f"`{words}`", _minutes(results.get(file)), link])
+    if lines:
+        parts.append(markdown_table(["Command", "Minutes", "Result"], lines))
+    own = [row for row in rows if row.owner == system.name and row.published is None]
+    if own:
+        table = markdown_table(
+            ["Run", "Metric", "Ours", "Seeds", "Protocol"],
+            [[", ".join(row.files), row.metric, *cells(row)[3:6]] for row in own],
+        )
+        summary = f"{len(own)} results without a published figure"
+        parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>")
+    pictures = _pictures(system, page / "results" / "figures")
+    if pictures:
+        images = [
+            f"[{_image(path.name, root, page, PICTURE)}](results/figures/{path.name})"
+            for path in pictures
+        ]
+        parts.append("\n".join(images))
+    return parts
+
+
+def _pictures(system: System, folder: Path) -> list[Path]:
+    """Committed pictures of the system's experiments: `<experiment>-<what>.png`."""
+    experiments = {system.name} | {
+        file.removesuffix(".json").partition("-")[0] for file in system.records
+    }
+    return [
+        path
+        for path in sorted(folder.glob("*"))
+        if path.suffix in (".png", ".gif")
+        and path.stem.partition("-")[0] in experiments
+    ]
+
+
+def results_dirs(main: Path, systems: Iterable[System]) -> list[Path]:
+    """Folders of result files: the main one, and those of systems outside."""
+    folders = [system.script.parent / "results" for system in systems]
+    others = {folder for folder in folders if folder != main and folder.is_dir()}
+    return [main, *sorted(others)]
+
+
+def read_contents(folders: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Contents of the result files in some folders, by name."""
+    paths = [path for folder in folders for path in sorted(folder.glob("*.json"))]
+    return {path.name: read_json(path) for path in paths}
