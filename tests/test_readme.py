@@ -41,7 +41,7 @@ def test_files_that_the_ledger_s_page_links_exist():
 
 def test_every_committed_result_and_picture_is_shown():
     results = ROOT / "experiments" / "results"
-    for path in [*results.glob("*.json"), *results.glob("figures/*")]:
+    for path in [*results.glob("*.*"), *results.glob("figures/*")]:
         assert path.relative_to(ROOT / "experiments").as_posix() in LEDGER, path.name
 
 

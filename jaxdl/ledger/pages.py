@@ -215,7 +215,9 @@ def _system_parts(
         )
         summary = f"{len(own)} results without a published figure"
         parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>")
-    pictures = _pictures(system, page / "results" / "figures")
+    texts = _files(system, page / "results", ["*.txt"])
+    parts += [f"[{path.stem}](results/{path.name})" for path in texts]
+    pictures = _files(system, page / "results" / "figures", ["*.png", "*.gif"])
     if pictures:
         images = [
             f"[{_image(path.name, root, page, PICTURE)}](results/figures/{path.name})"
@@ -225,17 +227,13 @@ def _system_parts(
     return parts
 
 
-def _pictures(system: System, folder: Path) -> list[Path]:
-    """Committed pictures of the system's experiments: `<experiment>-<what>.png`."""
+def _files(system: System, folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """Committed files of the system's experiments: `<experiment>-<what>`."""
     experiments = {system.name} | {
         file.removesuffix(".json").partition("-")[0] for file in system.records
     }
-    return [
-        path
-        for path in sorted(folder.glob("*"))
-        if path.suffix in (".png", ".gif")
-        and path.stem.partition("-")[0] in experiments
-    ]
+    paths = [path for pattern in patterns for path in folder.glob(pattern)]
+    return sorted(path for path in paths if path.stem.partition("-")[0] in experiments)
 
 
 def results_dirs(main: Path, systems: Iterable[System]) -> list[Path]:
