@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -157,7 +157,7 @@ def gradcheck_command(config: GradcheckConfig) -> int:
     )
 
 
-COMMANDS = {
+COMMANDS: dict[str, tuple[type[Any], Callable[[Any], int]]] = {
     "data prepare": (PrepareConfig, prepare_command),
     "gradcheck": (GradcheckConfig, gradcheck_command),
     "list": (ListConfig, list_command),

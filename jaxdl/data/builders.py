@@ -20,7 +20,7 @@ from jaxdl.errors import InputError
 _MAGIC_UINT8 = b"\x00\x00\x08"  # two zeros, then the code of unsigned bytes
 
 
-def read_idx(path: str | os.PathLike) -> UInt8[np.ndarray, "..."]:
+def read_idx(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "..."]:
     """The array of unsigned bytes in a gzip-compressed IDX file.
 
     An IDX file holds two zero bytes, a type code, the number of axes as one byte, each

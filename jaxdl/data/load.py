@@ -78,7 +78,8 @@ class Images:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one image."""
-        return self.train.image.shape[1:]
+        height, width, channels = self.train.image.shape[1:]
+        return height, width, channels
 
 
 def load_images(
@@ -109,18 +110,17 @@ def load_images(
     if folder is None:
         image, label = _read_digits()
         parts = (slice(1197), slice(1197, 1497), slice(1497, None))
-        splits = [Split(image[part], label[part]) for part in parts]
+        splits = [(image[part], label[part]) for part in parts]
     else:
         train, test = _read_prepared(name, folder)
         image, label = train
         num = _NUM_TRAIN[name]
-        splits = [
-            Split(image[:num], label[:num]),
-            Split(image[num:], label[num:]),
-            test,
-        ]
+        splits = [(image[:num], label[:num]), (image[num:], label[num:]), test]
     checksum = images_checksum(splits)
-    return Images(*jax.tree.map(jnp.asarray, splits), name=name, checksum=checksum)
+    train, validation, test = (
+        Split(jnp.asarray(image), jnp.asarray(label)) for image, label in splits
+    )
+    return Images(train, validation, test, name, checksum)
 
 
 def prepare(
@@ -249,13 +249,13 @@ def _quiet():
 def _read_digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
+    digits: Any = load_digits()
     image = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     return image, digits.target.astype(np.int32)
 
 
-def _read_prepared(name: str, folder: Path) -> list[Split]:
-    """The splits `train` and `test` as NumPy arrays, in the order of the files."""
+def _read_prepared(name: str, folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of the splits `train` and `test`, in the order of the files."""
     with _damage_as_error(folder):
         builder = _open(folder)
         return [
@@ -271,7 +271,8 @@ def read_record(folder: Path, split: str) -> dict[str, Any]:
       InputError: if the prepared data is damaged.
     """
     with _damage_as_error(folder):
-        return _open(folder).as_data_source(split=split)[0]
+        source: Any = _open(folder).as_data_source(split=split)
+        return source[0]
 
 
 def _open(folder: Path):
@@ -292,20 +293,22 @@ def _damage_as_error(folder: Path):
         ) from error
 
 
-def _read_split(source, image_shape: tuple[int, int, int]) -> Split:
+def _read_split(
+    source, image_shape: tuple[int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     image = np.empty((len(source), *image_shape), np.uint8)
     label = np.empty(len(source), np.int32)
     for start in range(0, len(source), 1000):  # a thousand records at a time in memory
         stop = min(start + 1000, len(source))
         for i, record in enumerate(source.__getitems__(range(start, stop)), start):
             image[i], label[i] = record["image"], record["label"]
-    return Split(image, label)
+    return image, label
 
 
-def images_checksum(splits: list[Split]) -> str:
+def images_checksum(splits: Any) -> str:
     """sha256, in hex, over shape, dtype and bytes of each array, split by split."""
     digest = hashlib.sha256()
     for array in jax.tree.leaves(splits):
         digest.update(f"{array.shape} {array.dtype} ".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

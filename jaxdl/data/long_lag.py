@@ -197,11 +197,13 @@ def latch(lag: int) -> Task:
     return _task(f"latch_{lag}", draw, tolerance=0.5)
 
 
-def _task(name: str, draw: Callable, tolerance: float) -> Task:
+def _task(
+    name: str, draw: Callable[[PRNGKey, int], Sequences], tolerance: float
+) -> Task:
     sequences = jax.device_get(jax.jit(draw, static_argnums=1)(jax.random.key(0), 8))
     digest = hashlib.sha256()
     for array in sequences:
         digest.update(f"{array.shape} {array.dtype} ".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     sizes = sequences.inputs.shape[-1], sequences.targets.shape[-1]
     return Task(name, digest.hexdigest(), *sizes, tolerance, draw)

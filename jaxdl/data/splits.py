@@ -4,7 +4,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Int, Int32
 
 from jaxdl.data.load import Images, Split, images_checksum
@@ -43,9 +42,9 @@ def mnist_basic(data: Images) -> Images:
             "MNIST has"
         )
     first, last = _part(every, 0, 10_000), _part(every, 20_000, 60_000)
-    splits = [first, _part(every, 10_000, 12_000), _joined(last, data.test)]
-    checksum = images_checksum(jax.tree.map(np.asarray, splits))
-    return Images(*splits, name=f"{data.name}_basic", checksum=checksum)
+    middle, test = _part(every, 10_000, 12_000), _joined(last, data.test)
+    checksum = images_checksum([first, middle, test])
+    return Images(first, middle, test, f"{data.name}_basic", checksum)
 
 
 def balanced_order(

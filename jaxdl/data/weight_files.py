@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -196,7 +196,8 @@ def read_tfjs(folder: Path, sha256: Mapping[str, str]) -> Tensors:
     """
     path = folder / "model.json"
     text, digest = read_file(path, sha256)
-    arrays, digests = {}, {path.name: digest}
+    arrays: dict[str, np.ndarray] = {}
+    digests = {path.name: digest}
     try:
         for group in json.loads(text)["weightsManifest"]:
             parts = []
@@ -216,7 +217,9 @@ def read_tfjs(folder: Path, sha256: Mapping[str, str]) -> Tensors:
     return Tensors(arrays, digests)
 
 
-def _read_group(folder: Path, group: dict, content: bytes, arrays: dict) -> None:
+def _read_group(
+    folder: Path, group: dict[str, Any], content: bytes, arrays: dict[str, np.ndarray]
+) -> None:
     listed = [(entry["name"], tuple(entry["shape"])) for entry in group["weights"]]
     if any(e["dtype"] != "float32" or "quantization" in e for e in group["weights"]):
         raise ValueError("its weights are not plain float32")

@@ -95,14 +95,15 @@ def load_mobilenet(
     _, statistics = jax.eval_shape(
         lambda params, x: model.apply(params, x, with_statistics=True), params, picture
     )
-    filled = fill((params, statistics), tensors.arrays, _keras_place, folder)
+    form = (params, statistics)
+    params, statistics = fill(form, tensors.arrays, _keras_place, folder)
     for name, array in tensors.arrays.items():
         if name.endswith("moving_variance") and np.any(array < 0):
             raise InputError(
                 f"{name} in {folder} has a negative variance: expected 0 or more; "
                 "replace the files with the originals"
             )
-    return Pretrained(*filled, tensors.sha256)
+    return Pretrained(params, statistics, tensors.sha256)
 
 
 def _mobilenet_folder(path: Path) -> Path:

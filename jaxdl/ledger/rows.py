@@ -258,7 +258,8 @@ def ledger_rows(
                 f"{figure!r}, which no system publishes; correct it or add the figure"
             )
         owner = owner_of(result, figures, bounds)
-        row = _merged_row(parts, figures.get(figure), owner, bounds.get(owner, {}))
+        published = None if figure is None else figures[figure]
+        row = _merged_row(parts, published, owner, bounds.get(owner, {}))
         rows[figure].append(row)
     for name, figure in figures.items():
         rows[name] = [] if figure.withdrawn else rows[name] or [_row_not_run(figure)]

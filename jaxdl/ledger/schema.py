@@ -146,7 +146,7 @@ def check_fields(table: Any, fields: dict[str, Any], where: str) -> None:
 def _check_finite(value: Any, where: str, field: str = "") -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{where}: field '{field}' is not finite ({value})")
-    items: Iterable = ()
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list):

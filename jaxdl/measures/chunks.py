@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from jaxtyping import Array, UInt8
@@ -12,12 +13,12 @@ from jaxdl.types import Params
 
 @functools.partial(jax.jit, static_argnames=("fn", "inputs_of"))
 def by_thousands(
-    fn: Callable,
+    fn: Callable[[Params, Any], Any],
     params: Params,
     image: UInt8[Array, "n height width channels"],
     *,
-    inputs_of: Callable = unit_pixels,
-):
+    inputs_of: Callable[[Array], Array] = unit_pixels,
+) -> Any:
     """`fn(params, x)` of many images, a thousand at a time to save memory.
 
     Args:

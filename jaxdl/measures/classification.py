@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 from jaxdl.measures.chunks import by_thousands
 from jaxdl.ops.images import unit_pixels
 from jaxdl.ops.losses import softmax_cross_entropy
-from jaxdl.types import Params
+from jaxdl.types import ApplyFn, EvaluateFn, Params
 
 
 def error_percent(
@@ -19,11 +19,11 @@ def error_percent(
 
 
 def make_classification_evaluate(
-    apply_fn: Callable,
+    apply_fn: ApplyFn,
     *,
     watched: str = "validation",
-    inputs_of: Callable = unit_pixels,
-) -> Callable:
+    inputs_of: Callable[[Array], Array] = unit_pixels,
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a classifier on images.
 
     On the validation split `<watched>_loss` (mean cross-entropy, nats) and
@@ -40,7 +40,7 @@ def make_classification_evaluate(
     def logits_of(params: Params, image):
         return by_thousands(apply_fn, params, image, inputs_of=inputs_of)
 
-    def evaluate(state, data, key, final: bool) -> dict:
+    def evaluate(state, data, key, final: bool) -> dict[str, Array]:
         del key  # nothing is drawn
         labels = data.validation.label
         logits = logits_of(state.params, data.validation.image)

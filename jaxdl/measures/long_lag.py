@@ -1,6 +1,6 @@
 """How well sequences with one answer at the end are answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxdl.ops.losses import half_squared_error
+from jaxdl.types import ApplyFn, EvaluateFn, Params
 
 TEST_SEQUENCES = 2560
 """The number of the 1997 paper."""
@@ -28,8 +29,8 @@ class Answers(NamedTuple):
 
 
 def make_answers(
-    apply: Callable, tolerance: float, *, output: str = "logistic"
-) -> Callable[..., Answers]:
+    apply: ApplyFn, tolerance: float, *, output: str = "logistic"
+) -> Callable[[Params, Any], Answers]:
     """`answers(params, sequences) -> Answers` of a net.
 
     Args:
@@ -48,7 +49,7 @@ def make_answers(
     return answers
 
 
-def make_long_lag_evaluate(answers: Callable[..., Answers]) -> Callable[..., dict]:
+def make_long_lag_evaluate(answers: Callable[[Params, Any], Answers]) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of nets trained until a stopping rule holds.
 
     Returns:
@@ -95,7 +96,7 @@ def carries_over_time(layer, params, inputs: Float[Array, "batch time in"]) -> A
     return jax.lax.scan(body, carry, jnp.swapaxes(inputs, 0, 1))[1]
 
 
-def stopping_protocol(budget: int) -> Callable[[dict], str]:
+def stopping_protocol(budget: int) -> Callable[[Mapping[str, Any]], str]:
     """The field of a protocol that says when training stopped.
 
     Args:

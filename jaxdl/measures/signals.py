@@ -5,7 +5,7 @@ All are of fully connected nets (`models.mlp`), whose hidden activation is eleme
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,12 @@ from jaxtyping import Array, Float, Int
 
 from jaxdl.ops.activations import Activation, activation
 from jaxdl.ops.losses import softmax_cross_entropy
-from jaxdl.types import Model, Params, PRNGKey
+from jaxdl.types import ApplyFn, Model, Params, PRNGKey
 
 SATURATED = 0.05
+
+ForwardFn = Callable[..., Any]
+"""`forward(params, x, ...)` with `preactivations` and `activations` (`models.mlp`)."""
 
 
 class Signals(NamedTuple):
@@ -36,7 +39,7 @@ class Signals(NamedTuple):
 
 
 def layer_signals(
-    forward_fn: Callable,
+    forward_fn: ForwardFn,
     params: Params,
     x: Float[Array, "batch in"],
     labels: Int[Array, " batch"],
@@ -73,7 +76,7 @@ def layer_signals(
 
 
 def jacobian_singular_values(
-    apply_fn: Callable, params: Params, x: Float[Array, "batch in"]
+    apply_fn: ApplyFn, params: Params, x: Float[Array, "batch in"]
 ) -> Float[Array, "batch singular"]:
     """Singular values, largest first, of dy/dx at each input.
 
@@ -111,7 +114,7 @@ class Nets(NamedTuple):
     """
 
     make: Callable[..., Model]
-    forward: Callable
+    forward: ForwardFn
     activations: tuple[str, ...]
     initializers: tuple[str, ...]
 
@@ -176,7 +179,9 @@ def initial_signals(
 
 
 @functools.cache  # a seed compiles nothing that one before it has
-def _compiled(forward_fn: Callable, hidden: str) -> tuple[Callable, Callable]:
+def _compiled(
+    forward_fn: ForwardFn, hidden: str
+) -> tuple[Callable[..., Signals], Callable[..., Array]]:
     row = activation(hidden)
     forward_hidden = functools.partial(forward_fn, hidden=hidden)
     signals = functools.partial(layer_signals, forward_hidden, hidden=row)

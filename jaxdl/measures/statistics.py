@@ -58,10 +58,10 @@ def mean_ci95(
     from scipy.special import stdtrit  # scipy.stats.t.ppf without its 0.5 s import
 
     values = _finite(values)
-    mean = _mean(values)
-    if len(values) == 1:
+    mean, error = _mean(values), standard_error(values)
+    if error is None:
         return mean, None, None
-    half = float(stdtrit(len(values) - 1, 0.975)) * standard_error(values)
+    half = float(stdtrit(len(values) - 1, 0.975)) * error
     return mean, mean - half, mean + half
 
 
@@ -155,9 +155,10 @@ def welch_ci95(
 
     values, others = _finite(values), _finite(others)
     difference = _mean(values) - _mean(others)
-    if min(len(values), len(others)) == 1:
+    error, other_error = standard_error(values), standard_error(others)
+    if error is None or other_error is None:
         return difference, None, None
-    a, b = standard_error(values) ** 2, standard_error(others) ** 2
+    a, b = error**2, other_error**2
     if a + b == 0:
         return difference, difference, difference
     # Of shares of a + b, which neither overflow nor vanish.

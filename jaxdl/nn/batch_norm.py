@@ -1,6 +1,5 @@
 """Batch normalisation without state: statistics are arguments and results."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -8,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.types import Params
+from jaxdl.types import ApplyFn, Params
 
 
 class Moments(NamedTuple):
@@ -93,12 +92,12 @@ class BatchNorm(nn.Module):
                     "moments",
                     used,
                     init_fn=lambda: None,
-                    reduce_fn=lambda _, new: new,
+                    reduce_fn=lambda _, new: new,  # pyrefly: ignore[bad-argument-type]
                 )
         return batch_norm(x, scale, shift, used, epsilon=self.epsilon)
 
 
-def population_statistics(apply: Callable, params: Params, inputs: Any) -> Any:
+def population_statistics(apply: ApplyFn, params: Params, inputs: Any) -> Any:
     """Means and variances of every normalised layer over fixed inputs.
 
     With them a net is a function of one example: what it gives for a row does not

@@ -30,22 +30,25 @@ _CHUNK_BYTES = 3 * 2**20  # of preactivations; 1 to 4 MiB measured alike
 
 Carry = Any
 Scan = Callable[..., tuple[Carry, jax.Array]]
+Step = Callable[[Params, Carry, jax.Array], tuple[Carry, jax.Array]]
+_Forward = Callable[..., tuple[Carry, Any]]
+_Backward = Callable[..., tuple[Params, Carry, jax.Array]]
 
 
-def elman_scan(step: Callable) -> Scan:
+def elman_scan(step: Step) -> Scan:
     """`Recurrence.scan` of Elman's layer with this step."""
     return _make_scan(_Kernel(_elman_forward, _elman_backward, _hold(step)))
 
 
-def lstm_scan(step: Callable) -> Scan:
+def lstm_scan(step: Step) -> Scan:
     """`Recurrence.scan` of the LSTM with forget gate and this step."""
     return _make_scan(_Kernel(_lstm_forward, _lstm_backward, _hold(step)))
 
 
-def truncated_scan(step: Callable, num_blocks: int, block_size: int) -> Scan:
+def truncated_scan(step: Step, num_blocks: int, block_size: int) -> Scan:
     """`Recurrence.scan` of the LSTM of 1997 with this step, and truncated gradient."""
-    functions = _make_truncated_blocks(num_blocks, block_size)
-    return _make_scan(_Kernel(*functions, _hold(step)))
+    forward, backward = _make_truncated_blocks(num_blocks, block_size)
+    return _make_scan(_Kernel(forward, backward, _hold(step)))
 
 
 class _Kernel(NamedTuple):
@@ -62,8 +65,8 @@ class _Kernel(NamedTuple):
         recurrence's own step: what second derivatives are derivatives of.
     """
 
-    forward: Callable[..., tuple[Carry, Any]]
-    backward: Callable[..., tuple[Params, Carry, jax.Array]]
+    forward: _Forward
+    backward: _Backward
     plain: Scan
 
 
@@ -133,7 +136,7 @@ def _differentiable(kernel: _Kernel) -> Scan:
     return scan
 
 
-def _hold(step: Callable) -> Scan:
+def _hold(step: Step) -> Scan:
     """`_Kernel.plain` of a step: on padding the carry stays, and so does `hidden`.
 
     Args:
@@ -495,7 +498,9 @@ class _BlocksSaved(NamedTuple):
     squashed: jax.Array
 
 
-def _make_truncated_blocks(num_blocks: int, block_size: int) -> tuple[Callable, ...]:
+def _make_truncated_blocks(
+    num_blocks: int, block_size: int
+) -> tuple[_Forward, _Backward]:
     """`_Kernel.forward` and `_Kernel.backward` of `lstm_1997(..., truncated=True)`.
 
     Errors reach an earlier step through the states alone, and a state is a sum. So the
@@ -526,8 +531,9 @@ def _make_truncated_blocks(num_blocks: int, block_size: int) -> tuple[Callable, 
             states = states + per_cell(_gate(of_in)) * 2 * of_cells
             outputs = per_cell(_gate(of_out)) * jnp.tanh(states / 2)
             gates = _gate(squashed[:, :num_gates])
-            carry = _keep(valid, (outputs, states, gates), carry)
-            return carry, _BlocksSaved(*carry, squashed)
+            outputs, states, gates = _keep(valid, (outputs, states, gates), carry)
+            saved = _BlocksSaved(outputs, states, gates, squashed)
+            return (outputs, states, gates), saved
 
         slices = of_inputs.reshape(time, batch, -1), mask
         return jax.lax.scan(step, carry, slices)

@@ -21,7 +21,8 @@ convolution in that order, or as one product of matrices:
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -227,7 +228,9 @@ def _kernel_blocks(geometry: Geometry, kernel: Kernel) -> Kernel:
     return kernel.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, -1, out_channels)
 
 
-def _block_padding(geometry: Geometry) -> tuple[tuple[int, int], list]:
+def _block_padding(
+    geometry: Geometry,
+) -> tuple[tuple[int, int], list[tuple[int, int, int]]]:
     """How many blocks the windows meet, down and across, and what pads images to them,
     as `lax.pad` takes it."""
     sizes = zip(geometry.output_size, _num_blocks(geometry), strict=True)
@@ -343,7 +346,7 @@ def _columns(geometry: Geometry, grads: Images, kernel: Kernel) -> Images:
     blocks = _kernel_blocks(geometry, kernel).reshape(-1, out_channels).T
     parts = grads.reshape(-1, out_channels) @ blocks
     parts = parts.reshape(batch, height, width, rows, columns, -1)
-    total = sum(
+    total = _sum(
         _pad(parts[:, :, :, i, j], [(i, rows - 1 - i), (j, columns - 1 - j)])
         for i in range(rows)
         for j in range(columns)
@@ -352,6 +355,11 @@ def _columns(geometry: Geometry, grads: Images, kernel: Kernel) -> Images:
     total = total.reshape(batch, height, width, down, across, channels)
     total = total.transpose(0, 1, 3, 2, 4, 5)
     return total.reshape(batch, height * down, width * across, channels)
+
+
+def _sum(terms: Iterable[Array]) -> Array:
+    """The sum of one array or more, in order."""
+    return cast(Array, sum(terms))
 
 
 def _tap_slices(geometry: Geometry):
@@ -373,7 +381,7 @@ def _taps_forward(geometry: Geometry, x: Images, kernel: Kernel) -> Images:
     x = _pad(x, geometry.padding)
     if (copies := kernel.shape[3] // x.shape[3]) > 1:
         x = jnp.repeat(x, copies, axis=3)
-    return sum(
+    return _sum(
         x[:, rows, columns] * kernel[None, i : i + 1, j : j + 1, 0]
         for (i, j), (rows, columns) in _tap_slices(geometry)
     )
@@ -382,14 +390,17 @@ def _taps_forward(geometry: Geometry, x: Images, kernel: Kernel) -> Images:
 def _taps_input_gradient(geometry: Geometry, grads: Images, kernel: Kernel) -> Images:
     height, width = geometry.padded_size
     zero = jnp.zeros((), grads.dtype)
-    total = 0
-    for (i, j), (rows, columns) in _tap_slices(geometry):
-        places = [
-            (part.start, size - part.stop, part.step - 1)
-            for part, size in ((rows, height), (columns, width))
-        ]
-        part = grads * kernel[None, i : i + 1, j : j + 1, 0]
-        total += lax.pad(part, zero, [(0, 0, 0), *places, (0, 0, 0)])
+
+    def spread():
+        for (i, j), (rows, columns) in _tap_slices(geometry):
+            places = [
+                (part.start, size - part.stop, part.step - 1)
+                for part, size in ((rows, height), (columns, width))
+            ]
+            part = grads * kernel[None, i : i + 1, j : j + 1, 0]
+            yield lax.pad(part, zero, [(0, 0, 0), *places, (0, 0, 0)])
+
+    total = _sum(spread())
     if (copies := grads.shape[3] // geometry.groups) > 1:
         total = total.reshape(*total.shape[:3], -1, copies).sum(-1)
     return _unpad(geometry, total)
@@ -467,13 +478,13 @@ def _bands_input_gradient(grads: Images, kernel: Kernel, band: int) -> Images:
     num_bands, reach = -(-width // band), band + columns - 1
     parts = _banded(grads, band) @ _band_kernel(kernel, band).T
     parts = parts.reshape(batch, height, num_bands, rows, reach * channels)
-    bands = sum(
+    bands = _sum(
         jnp.pad(parts[:, :, :, i], ((0, 0), (i, rows - 1 - i), (0, 0), (0, 0)))
         for i in range(rows)
     )
     whole = ((num_bands - 1) * band + reach) * channels
     starts = [b * band * channels for b in range(num_bands)]
-    total = sum(
+    total = _sum(
         jnp.pad(
             bands[:, :, b],
             ((0, 0), (0, 0), (start, whole - start - reach * channels)),

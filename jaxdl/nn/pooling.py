@@ -6,6 +6,7 @@ as outside, and differentiable in both modes.
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import jax.numpy as jnp
 from jax import lax
@@ -40,12 +41,9 @@ def max_pool(
       InputError: if the window is larger than the padded images, or lies in the padding
         alone.
     """
-    best = None
-    for shifted in _shifts(x, window, strides, padding, -jnp.inf):
-        if best is None:
-            best = shifted
-        else:
-            best = jnp.where((best >= shifted) | jnp.isnan(best), best, shifted)
+    best, *others = _shifts(x, window, strides, padding, -jnp.inf)
+    for shifted in others:
+        best = jnp.where((best >= shifted) | jnp.isnan(best), best, shifted)
     return best
 
 
@@ -63,7 +61,8 @@ def average_pool(
     Raises:
       InputError: as for `max_pool`.
     """
-    return sum(_shifts(x, window, strides, padding, 0.0)) / math.prod(window)
+    total = cast(Array, sum(_shifts(x, window, strides, padding, 0.0)))
+    return total / math.prod(window)
 
 
 def ceil_padding(

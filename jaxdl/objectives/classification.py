@@ -4,17 +4,18 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from jaxdl.ops.images import unit_pixels
 from jaxdl.ops.losses import softmax_cross_entropy
-from jaxdl.types import LossFn
+from jaxdl.types import ApplyFn, LossFn, PRNGKey
 
 
 def make_classification_loss(
-    apply_fn: Callable,
+    apply_fn: ApplyFn,
     *,
-    inputs_of: Callable = unit_pixels,
-    distort: Callable | None = None,
+    inputs_of: Callable[[Array], Array] = unit_pixels,
+    distort: Callable[[PRNGKey, Array], Array] | None = None,
     stochastic: bool = False,
 ) -> LossFn:
     """Mean negative log-likelihood of the true classes.

@@ -11,16 +11,18 @@ from jaxdl.errors import InputError
 from jaxdl.ops.images import image_rows
 from jaxdl.ops.losses import squared_error
 from jaxdl.ops.numerics import is_known
-from jaxdl.types import LossFn, Params, PRNGKey
+from jaxdl.types import Batch, LossFn, Metrics, Params, PRNGKey
+
+FreeEnergy = Callable[[Params, Array], Array]
 
 
 def make_free_energy_loss(
-    free_energy: Callable,
+    free_energy: FreeEnergy,
     *,
-    inputs_of: Callable = image_rows,
+    inputs_of: Callable[[Batch], Array] = image_rows,
     binarise: bool = False,
     weight_decay: float = 0.0,
-) -> Callable:
+) -> Callable[[Params, Batch, Array, PRNGKey], tuple[Array, Metrics]]:
     """Mean free energy of data less that of samples of the model.
 
     L = mean F(v_data) - mean F(v_model) + lambda/2 |W|^2, v_model held constant. With
@@ -62,11 +64,11 @@ def make_free_energy_loss(
 
 
 def make_contrastive_divergence_loss(
-    free_energy: Callable,
-    gibbs_chain: Callable,
+    free_energy: FreeEnergy,
+    gibbs_chain: Callable[[PRNGKey, Params, Array, int], tuple[Array, Array]],
     *,
     num_steps: int = 1,
-    inputs_of: Callable = image_rows,
+    inputs_of: Callable[[Batch], Array] = image_rows,
     binarise: bool = False,
     weight_decay: float = 0.0,
 ) -> LossFn:
@@ -109,7 +111,11 @@ def make_contrastive_divergence_loss(
 
 
 def visible_values(
-    batch, key: PRNGKey, *, inputs_of: Callable = image_rows, binarise: bool = False
+    batch: Batch,
+    key: PRNGKey,
+    *,
+    inputs_of: Callable[[Batch], Array] = image_rows,
+    binarise: bool = False,
 ) -> Float[Array, "batch visible"]:
     """Rows of visible values of a batch: probabilities, or 0 and 1 drawn from them.
 
@@ -140,7 +146,7 @@ def check_unit_interval(values: Float[Array, "..."]) -> None:
 
 
 def _difference(
-    free_energy: Callable,
+    free_energy: FreeEnergy,
     params: Params,
     data: Array,
     samples: Array,

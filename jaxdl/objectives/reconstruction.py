@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from jaxdl.errors import InputError
 from jaxdl.ops.images import image_rows
 from jaxdl.ops.losses import squared_error
-from jaxdl.types import LossFn
+from jaxdl.types import ApplyFn, Batch, LossFn, Params, PRNGKey
 
 
 def sigmoid_squared_error(
@@ -25,13 +25,13 @@ def sigmoid_squared_error(
 
 
 def make_reconstruction_loss(
-    apply_fn: Callable,
-    error_fn: Callable,
+    apply_fn: ApplyFn,
+    error_fn: Callable[[Array, Array], Array],
     *,
-    corrupt: Callable | None = None,
-    penalty: Callable | None = None,
-    inputs_of: Callable = image_rows,
-    pixels: Callable = jax.nn.sigmoid,
+    corrupt: Callable[[PRNGKey, Array], Array] | None = None,
+    penalty: Callable[[Params, Array], Array] | None = None,
+    inputs_of: Callable[[Batch], Array] = image_rows,
+    pixels: Callable[[Array], Array] = jax.nn.sigmoid,
 ) -> LossFn:
     """Mean error of reconstructions, and a penalty on how they come about.
 

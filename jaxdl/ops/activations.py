@@ -17,8 +17,10 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxdl.errors import InputError
 
+ArrayFn = Callable[[Array], Array]
 
-def _in_float32(fn: Callable) -> Callable:
+
+def _in_float32(fn: ArrayFn) -> ArrayFn:
     """`fn` with 16-bit numbers taken to float32, and its result rounded back.
 
     One rounding in place of one after every operation: more accurate, and on CPU, which
@@ -34,7 +36,7 @@ def _in_float32(fn: Callable) -> Callable:
     return wide
 
 
-def _with_jvp(rule: Callable) -> Callable:
+def _with_jvp(rule: Callable[..., Array]) -> Callable[[ArrayFn], ArrayFn]:
     """Gives a function of one array the tangent `rule(tangent, y, z)` of its result y.
 
     The rules here read z and y, which exist anyway. Where XLA is left to differentiate
@@ -42,7 +44,7 @@ def _with_jvp(rule: Callable) -> Callable:
     of its own, and a large array costs more than the exponential.
     """
 
-    def decorate(fn: Callable) -> Callable:
+    def decorate(fn: ArrayFn) -> ArrayFn:
         differentiable = jax.custom_jvp(fn)
         differentiable.defjvps(rule)
         return differentiable

@@ -19,12 +19,15 @@ from jaxdl.measures.chunks import by_thousands
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.systems.autoencoder.measures import Coder, neighbour_accuracy
 from jaxdl.train.seeds import seed_keys
+from jaxdl.types import PRNGKey
 
 SHOWN = 12  # images in a row
 
 
 def autoencoder_figures(
-    records: Mapping[str, Any], coders: Mapping[str, Coder], corrupt: Callable
+    records: Mapping[str, Any],
+    coders: Mapping[str, Coder],
+    corrupt: Callable[[PRNGKey, jax.Array], jax.Array],
 ) -> dict[str, Any]:
     """What the cases of a sweep over autoencoders look like, of the first seed.
 

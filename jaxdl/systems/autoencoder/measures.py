@@ -1,7 +1,7 @@
 """How well codes give images back, and whether they keep classes apart."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxdl.measures.chunks import by_thousands
 from jaxdl.ops.losses import squared_error
-from jaxdl.types import Params
+from jaxdl.types import EvaluateFn, Params
 
 
 class Coder(NamedTuple):
@@ -53,11 +53,11 @@ def neighbour_accuracy(
 
 def make_reconstruction_evaluate(
     coder: Coder,
-    error_fn: Callable,
+    error_fn: Callable[[Array, Array], Array],
     *,
     watched: str = "validation",
     neighbours: int | None = None,
-) -> Callable:
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of an autoencoder.
 
     Means over the images of a split: `<split>_loss`, what `error_fn` gives, and
@@ -82,9 +82,9 @@ def make_reconstruction_evaluate(
         names = f"{name}_loss", f"{name}_squared_error"
         return dict(zip(names, map(jnp.mean, found), strict=True))
 
-    def evaluate(state, data, key, final: bool) -> dict:
+    def evaluate(state, data, key, final: bool) -> dict[str, Any]:
         del key  # nothing is drawn
-        values = measure(watched, state.params, data.validation.image)
+        values: dict[str, Any] = measure(watched, state.params, data.validation.image)
         if not final:
             return values
         values |= measure("test", state.params, data.test.image)

@@ -67,7 +67,8 @@ def variational_autoencoder(
         }
 
     def encode(params: Params, x: Float[Array, "*batch pixels"]):
-        return tuple(jnp.split(encoder.apply(params["encoder"], x), 2, axis=-1))
+        mean, log_variance = jnp.split(encoder.apply(params["encoder"], x), 2, axis=-1)
+        return mean, log_variance
 
     def decode(params: Params, z: Float[Array, "*batch latent"]):
         return decoder.apply(params["decoder"], z)

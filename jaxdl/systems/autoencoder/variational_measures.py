@@ -1,7 +1,7 @@
 """How likely held-out images are under a latent variable model: bound and estimate."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +14,7 @@ from jaxdl.measures.binary_pixels import PIXELS_SEED, held_out_pixels
 from jaxdl.measures.statistics import standard_error
 from jaxdl.ops.activations import softplus
 from jaxdl.ops.gaussians import diagonal_gaussian_log_density, standard_normal_kl
-from jaxdl.types import Params, PRNGKey
+from jaxdl.types import EvaluateFn, Params, PRNGKey
 
 BOUND_SAMPLES = 100
 """Codes an image for the final bound; between blocks it is one."""
@@ -139,7 +139,7 @@ def active_units(
 
 def make_variational_evaluate(
     model: Any, num_samples: int, *, watched: str = "validation"
-) -> Callable:
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a variational autoencoder on images.
 
     Pixels are drawn once, with their intensity as probability, by a key that is the
@@ -168,7 +168,7 @@ def make_variational_evaluate(
             held_out_pixels(data.validation.image, "validation"),
             num_samples=1,
         )
-        values = {
+        values: dict[str, Any] = {
             f"{watched}_bound": jnp.mean(bound.bound),
             f"{watched}_kl": jnp.mean(bound.kl),
             "active_units": active_units(means),
@@ -192,7 +192,11 @@ def _bound_of(model, key, params, x, *, num_samples):
 
 
 def variational_protocols(
-    data: str, train_images: int, test_images: int, num_samples: int, how: Mapping
+    data: str,
+    train_images: int,
+    test_images: int,
+    num_samples: int,
+    how: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """How `make_variational_evaluate` measures what the ledger prints.
 

@@ -1,14 +1,14 @@
 """What single cells of a model of text keep: their values beside simple features."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from jaxdl.systems.char_lm.measures import zero_carry
-from jaxdl.types import Params
+from jaxdl.types import ApplyFn, Params
 
 
 class Cell(NamedTuple):
@@ -26,8 +26,8 @@ class Cell(NamedTuple):
 
 
 def memories(
-    apply_fn: Callable,
-    memory_fn: Callable,
+    apply_fn: ApplyFn,
+    memory_fn: Callable[[Any], Array],
     params: Params,
     codes: Integer[Array, " time"],
 ) -> Float[Array, "time cells"]:

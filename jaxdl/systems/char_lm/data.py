@@ -98,6 +98,7 @@ def load_text(
             "a file with --text."
         )
     folder = prepare(name, data_dir=data_dir, source_dir=source_dir)
+    assert folder is not None  # digits alone have none
     parts = [read_record(folder, split)["text"] for split in ("train", "validation")]
     return make_text(name, _decode(folder, b"".join(part.tobytes() for part in parts)))
 

@@ -1,7 +1,7 @@
 """Figures of a model of text: its losses, and single cells while it reads."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -132,7 +132,7 @@ def _shown(character: str) -> str:
 
 
 @functools.cache
-def _charmap() -> dict[int, int]:
+def _charmap() -> Mapping[int, Any]:
     from matplotlib.font_manager import findfont, get_font
 
     return get_font(findfont(FONT)).get_charmap()

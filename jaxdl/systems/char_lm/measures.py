@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,13 +11,13 @@ from jaxtyping import Array, Float, Int, Integer
 
 from jaxdl.errors import InputError
 from jaxdl.ops.losses import softmax_cross_entropy
-from jaxdl.types import Params, PRNGKey
+from jaxdl.types import ApplyFn, EvaluateFn, Params, PRNGKey
 
 _WINDOW = 256  # characters evaluated at once: it decides memory, not results
 
 
 def text_nats(
-    apply_fn: Callable, params: Params, codes: Integer[Array, " characters"]
+    apply_fn: ApplyFn, params: Params, codes: Integer[Array, " characters"]
 ) -> Float[Array, " windows"]:
     """Negative log-likelihood of a text's characters after the first, window by window.
 
@@ -50,14 +49,14 @@ def text_nats(
     return jax.lax.scan(read, zero_carry(apply_fn, params), windows)[1]
 
 
-def zero_carry(apply_fn: Callable, params: Params) -> Any:
+def zero_carry(apply_fn: ApplyFn, params: Params) -> Any:
     """What a model carries before the first character of one text: zeros."""
     codes = jnp.zeros((1, 1), jnp.int32)
     _, carry = jax.eval_shape(apply_fn, params, codes)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
 
 
-def make_text_evaluate(apply_fn: Callable) -> Callable:
+def make_text_evaluate(apply_fn: ApplyFn) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a model of characters.
 
     Over all validation characters after the first, with one carry from begin to end:
@@ -70,7 +69,7 @@ def make_text_evaluate(apply_fn: Callable) -> Callable:
     """
     sums = jax.jit(functools.partial(text_nats, apply_fn))
 
-    def evaluate(state, data, key, final: bool) -> dict:
+    def evaluate(state, data, key, final: bool) -> dict[str, float]:
         del key, final  # nothing is drawn, and nothing held back
         found = np.asarray(sums(state.params, data.validation), np.float64)
         nats = found.sum() / (len(data.validation) - 1)
@@ -81,7 +80,7 @@ def make_text_evaluate(apply_fn: Callable) -> Callable:
 
 def sample(
     key: PRNGKey,
-    apply_fn: Callable,
+    apply_fn: ApplyFn,
     params: Params,
     prompt: Int[Array, " prompt"],
     *,

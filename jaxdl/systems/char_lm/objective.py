@@ -1,14 +1,19 @@
 """Objective of a model of sequences, with what it carries from window to window."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl.ops.losses import softmax_cross_entropy
+from jaxdl.types import ApplyFn, Batch, Metrics, Params
+
+CarriedLossFn = Callable[[Params, Any, Batch], tuple[jax.Array, tuple[Any, Metrics]]]
+"""`loss_fn(params, carry, batch) -> (scalar, (carry, metrics))`."""
 
 
-def make_next_character_loss(apply_fn: Callable) -> Callable:
+def make_next_character_loss(apply_fn: ApplyFn) -> CarriedLossFn:
     """Mean negative log-likelihood of each next character, over one window of time.
 
     L = -1/(BT) sum_{b,t} log p(x_{b,t+1} | what was read), in nats. The carry comes in

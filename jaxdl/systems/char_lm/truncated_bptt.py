@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from jaxdl.types import Params
+from jaxdl.systems.char_lm.objective import CarriedLossFn
+from jaxdl.types import InitFn, Metrics, Params, PRNGKey, StepFn
 
 
 class CarriedState(NamedTuple):
@@ -24,11 +25,11 @@ class CarriedState(NamedTuple):
 
 
 def make_carried_init(
-    init_fn: Callable,
-    initial_carry: Callable,
+    init_fn: Callable[[PRNGKey], Params],
+    initial_carry: Callable[[int], Any],
     optimizer: optax.GradientTransformation,
     batch_size: int,
-) -> Callable[..., CarriedState]:
+) -> InitFn:
     """`init(key, data, previous) -> CarriedState`, the carry being zero.
 
     Args:
@@ -47,8 +48,8 @@ def make_carried_init(
 
 
 def make_carried_step(
-    loss_fn: Callable, optimizer: optax.GradientTransformation
-) -> Callable[[CarriedState, Any], tuple[CarriedState, dict]]:
+    loss_fn: CarriedLossFn, optimizer: optax.GradientTransformation
+) -> StepFn:
     """One step of descent on one window, by truncated backpropagation through time.
 
     Args:
@@ -60,7 +61,7 @@ def make_carried_step(
       `grad_norm`, of the whole gradient before the optimizer sees it.
     """
 
-    def train_step(state: CarriedState, batch) -> tuple[CarriedState, dict]:
+    def train_step(state: CarriedState, batch) -> tuple[CarriedState, Metrics]:
         grads, (carry, metrics) = jax.grad(loss_fn, has_aux=True)(
             state.params, state.carry, batch
         )

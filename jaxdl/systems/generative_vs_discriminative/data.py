@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
 from jaxdl.ops.images import unit_pixels
+from jaxdl.types import PRNGKey
 
 COMPUTED = ("independent", "correlated", "clusters")
 """Names of the computed problems."""
@@ -28,8 +29,8 @@ class Problem(NamedTuple):
       lowest: error of the best classifier of all, where it is known.
     """
 
-    draw: Callable
-    error: Callable
+    draw: Callable[[PRNGKey, int], tuple[Array, Array]]
+    error: Callable[[Array, Array], Array]
     num_inputs: int
     most: int | None = None
     lowest: float | None = None

@@ -11,6 +11,8 @@ from jaxtyping import Array, Float
 from jaxdl.errors import InputError
 from jaxdl.ops.divergences import kl_divergence, log_probabilities
 from jaxdl.ops.gaussians import gaussian_entropy, gaussian_log_density
+from jaxdl.systems.generative_vs_discriminative.gaussian import Gaussian
+from jaxdl.types import EvaluateFn, PRNGKey
 
 OUTSIDE = 0.1
 """A pixel is outside [0, 1] if it is so by more than this."""
@@ -63,16 +65,16 @@ def typicality(
 
 
 def make_distributions_evaluate(
-    fit: Callable,
-    sample: Callable,
+    fit: Callable[..., Gaussian],
+    sample: Callable[[PRNGKey, Gaussian, int], Array],
     *,
     die: Sequence[float],
-    people: Callable,
+    people: Callable[[PRNGKey, int], Array],
     images: Float[np.ndarray, "n pixels"],
     held_out: Float[np.ndarray, "others pixels"],
     ridge: float,
     num: int,
-) -> Callable:
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a die, people and images, in float64.
 
     `die_kl` is KL(frequencies || probabilities) of the throws, nats: (faces - 1) /

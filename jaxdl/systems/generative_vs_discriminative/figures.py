@@ -93,7 +93,8 @@ def _scatter(axes: Any, points: np.ndarray, labels: np.ndarray) -> None:
 
 def _shade(axes: Any, line: np.ndarray) -> Any:
     """p(1 | x) behind the points."""
-    x, y = np.meshgrid(*(np.linspace(*ends, 200) for ends in _limits(axes)))
+    grid = (np.linspace(low, high, 200) for low, high in _limits(axes))
+    x, y = np.meshgrid(*grid)
     height = 1 / (1 + np.exp(-np.clip(line[0] * x + line[1] * y + line[2], -50, 50)))
     style = dict(cmap="PuOr_r", vmin=-0.4, vmax=1.4, zorder=1)
     return axes.contourf(x, y, height, np.linspace(0, 1, 11), **style)
@@ -110,7 +111,7 @@ def _line(axes: Any, line: np.ndarray, **style: Any) -> None:
         axes.plot(x, -(line[2] + line[0] * x) / line[1], zorder=4, **style)
 
 
-def _limits(axes: Any) -> tuple:
+def _limits(axes: Any) -> tuple[tuple[float, float], tuple[float, float]]:
     return axes.get_xlim(), axes.get_ylim()
 
 

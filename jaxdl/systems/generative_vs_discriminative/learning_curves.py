@@ -11,13 +11,16 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
-from jaxdl.types import PRNGKey
+from jaxdl.types import EvaluateFn, PRNGKey
+
+FitFn = Callable[[Array, Array, Array], Mapping[str, Any]]
+"""`fit(x, labels, weights) -> {name: classifier}`."""
 
 
 def learning_curves(
-    draw: Callable,
-    fit: Callable,
-    measure: Callable,
+    draw: Callable[[PRNGKey, int], tuple[Array, Array]],
+    fit: FitFn,
+    measure: Callable[[Any], Array],
     key: PRNGKey,
     *,
     sizes: Sequence[int],
@@ -105,7 +108,10 @@ def crossing(
 
 
 def curve_metrics(
-    curves: Mapping[str, ArrayLike], sizes: Sequence[int], *, discriminative: str
+    curves: Mapping[str, Float[Array, " sizes"] | Float[np.ndarray, " sizes"]],
+    sizes: Sequence[int],
+    *,
+    discriminative: str,
 ) -> dict[str, Any]:
     """What a run reports of learning curves: their ends, and where they cross.
 
@@ -132,12 +138,12 @@ def curve_metrics(
 
 def make_curves_evaluate(
     problem: Any,
-    fit: Callable,
+    fit: FitFn,
     *,
     sizes: Sequence[int],
     num_draws: int,
     discriminative: str,
-) -> Callable:
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of classifiers on a problem, in float64.
 
     `curve_metrics` of their mean errors over the draws.
@@ -177,7 +183,7 @@ def curve_protocols(
 
     Of a crossing it says how many seeds have none: they count as an end of the range.
     """
-    protocols = {}
+    protocols: dict[str, dict[str, Any]] = {}
     for model in models:
         for end, size in (("first", sizes[0]), ("last", sizes[-1])):
             protocols[f"{model}_{end}"] = {"training_points": size, **fields}
@@ -188,6 +194,6 @@ def curve_protocols(
                 return f"{missing:.0f} of {len(values[name])} seeds"
 
             span = {"training_points": f"{sizes[0]} to {sizes[-1]}"}
-            protocols[f"{model}_crossing"] = span | {"without": without} | fields
-            protocols[f"{model}_crossed"] = span | fields
+            protocols[f"{model}_crossing"] = {**span, "without": without, **fields}
+            protocols[f"{model}_crossed"] = {**span, **fields}
     return protocols

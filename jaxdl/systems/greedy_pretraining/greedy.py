@@ -8,7 +8,7 @@ import optax
 
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_train_step
-from jaxdl.types import LossFn, PRNGKey
+from jaxdl.types import Batch, InitFn, LossFn, Metrics, Params, PRNGKey, StepFn
 
 
 class GreedyState(NamedTuple):
@@ -19,13 +19,15 @@ class GreedyState(NamedTuple):
       top: the state of the layer in training.
     """
 
-    below: tuple
+    below: tuple[Any, ...]
     top: TrainState
 
 
 def make_greedy_init(
-    init_fn: Callable, layer_of: Callable, optimizer: optax.GradientTransformation
-) -> Callable[..., GreedyState]:
+    init_fn: Callable[[PRNGKey, Any], Params],
+    layer_of: Callable[[Params], Any],
+    optimizer: optax.GradientTransformation,
+) -> InitFn:
     """`init(key, data, previous) -> GreedyState`: a new layer on those before.
 
     Args:
@@ -45,8 +47,10 @@ def make_greedy_init(
 
 
 def make_greedy_step(
-    loss_fn: LossFn, inputs_of: Callable, optimizer: optax.GradientTransformation
-) -> Callable[[GreedyState, Any], tuple[GreedyState, dict]]:
+    loss_fn: LossFn,
+    inputs_of: Callable[[tuple[Any, ...], Batch], Any],
+    optimizer: optax.GradientTransformation,
+) -> StepFn:
     """One step of descent of the layer in training.
 
     Args:
@@ -59,14 +63,16 @@ def make_greedy_step(
     """
     train_step = make_train_step(loss_fn, optimizer)
 
-    def step(state: GreedyState, batch) -> tuple[GreedyState, dict]:
+    def step(state: GreedyState, batch) -> tuple[GreedyState, Metrics]:
         top, metrics = train_step(state.top, inputs_of(state.below, batch))
         return state._replace(top=top), metrics
 
     return step
 
 
-def trained_layers(previous: GreedyState | None, layer_of: Callable) -> tuple:
+def trained_layers(
+    previous: GreedyState | None, layer_of: Callable[[Params], Any]
+) -> tuple[Any, ...]:
     """All layers of a finished phase, lowest first; none before the first."""
     if previous is None:
         return ()

@@ -39,7 +39,7 @@ def lenet_figures(record: Any, net: LeNet) -> dict[str, Any]:
         by_thousands(net.apply, state.params, test.image, inputs_of=unit_images)
         for state in record.states
     ]
-    counts = sum(np.asarray(confusion_matrix(each, test.label)) for each in logits)
+    counts = np.sum([confusion_matrix(each, test.label) for each in logits], axis=0)
     activity = jax.jit(net.activity)(params, unit_images(test.image[:1]))
     kernel = params["c1"]["kernel"]
     height, width, channels, maps = kernel.shape

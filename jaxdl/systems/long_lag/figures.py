@@ -33,7 +33,8 @@ def long_lag_figures(record: Any, *, layer: Any) -> dict[str, Any]:
 
 
 def _is_rare(inputs: np.ndarray) -> np.ndarray:
-    return inputs[:, [SYMBOLS.index(symbol) for symbol in "XY"]].any(axis=-1)
+    rare = [SYMBOLS.index(symbol) for symbol in "XY"]
+    return np.any(inputs[:, rare], axis=-1)
 
 
 def _training(record, published: float | None) -> Any:
@@ -75,7 +76,9 @@ def _training(record, published: float | None) -> Any:
     return figure
 
 
-def _states(record, layer, what: str, is_event: Callable) -> Any:
+def _states(
+    record, layer, what: str, is_event: Callable[[np.ndarray], np.ndarray]
+) -> Any:
     """The states of the cells while the first seed's net reads a new sequence."""
     key = seed_keys(record.config.seed).figures
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxdl.types import Model, Params, PRNGKey
+from jaxdl.types import Batch, InitFn, Metrics, Model, Params, PRNGKey, StepFn
 
 
 class StoppingState(NamedTuple):
@@ -33,7 +33,7 @@ class StoppingState(NamedTuple):
 
 def make_stopping_init(
     model: Model, optimizer: optax.GradientTransformation, window: int
-) -> Callable[..., StoppingState]:
+) -> InitFn:
     """`init(key, data, previous) -> StoppingState` with rings of `window` examples."""
 
     def init(key: PRNGKey, data, previous) -> StoppingState:
@@ -52,11 +52,11 @@ def make_stopping_init(
 
 
 def make_stopping_step(
-    scores: Callable,
+    scores: Callable[[Params, Batch], Any],
     optimizer: optax.GradientTransformation,
     *,
     max_error: float,
-) -> Callable[[StoppingState, Any], tuple[StoppingState, dict]]:
+) -> StepFn:
     """One step of descent on the mean error, until the stopping rule holds.
 
     The rule, looked at after each step: of the last `window` examples (the length of
@@ -95,7 +95,7 @@ def make_stopping_step(
         low = state.errors.mean() < max_error
         return state._replace(done=low & state.correct.all())
 
-    def train_step(state: StoppingState, batch) -> tuple[StoppingState, dict]:
+    def train_step(state: StoppingState, batch) -> tuple[StoppingState, Metrics]:
         state = jax.lax.cond(state.done, lambda state, _: state, train, state, batch)
         seen = jnp.clip(state.examples, 1, len(state.errors))
         return state, {

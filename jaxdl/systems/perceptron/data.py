@@ -83,7 +83,7 @@ def load_boolean_functions(max_inputs: int) -> BooleanFunctions:
     digest = hashlib.sha256()
     for array in jax.tree.leaves(tables):
         digest.update(f"{array.shape} {array.dtype} ".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return BooleanFunctions(
         jax.tree.map(jnp.asarray, tables), f"boolean_{max_inputs}", digest.hexdigest()
     )

@@ -73,7 +73,8 @@ def _figure_of_lines(table: Any, paths: Mapping[str, np.ndarray], seed: int) -> 
             elif w1:
                 axes.axvline(-b / w1, **style)
             if last:
-                x, y = np.meshgrid(np.linspace(*ends, 200), np.linspace(*ends, 200))
+                places = np.linspace(ends[0], ends[1], 200)
+                x, y = np.meshgrid(places, places)
                 side = w1 * x + w2 * y + b
                 axes.contourf(x, y, side, [0, 99], colors=["C1"], alpha=0.15, zorder=1)
         for value, marker, color in ((-1, "o", "white"), (1, "s", "C1")):

@@ -194,7 +194,8 @@ def ensemble_epoch(
       InputError: as `epoch`.
     """
     check_labels(labels)
-    of_each = jax.vmap(epoch, in_axes=(1, None, 1), out_axes=Epoch(1, 0, 2))
+    axes = Epoch._make((1, 0, 2))
+    of_each = jax.vmap(epoch, in_axes=(1, None, 1), out_axes=axes)
     weights, mistakes, path = of_each(ensemble.weights, inputs, labels)
     last_mistake = jnp.where(mistakes > 0, number, ensemble.last_mistake)
     return Ensemble(weights, ensemble.mistakes + mistakes, last_mistake), path

@@ -166,7 +166,9 @@ def _log_weights(params: Params, hidden: Array) -> Array:
     return -boltzmann.free_energy(_swap(params), hidden)
 
 
-def _over_hidden_states(params: Params, add: Callable, start: Any) -> Any:
+def _over_hidden_states(
+    params: Params, add: Callable[[Any, Array], Any], start: Any
+) -> Any:
     """Folds `add(sums, states)` over all hidden states, a block at a time."""
     num_hidden = params["kernel"].shape[1]
     low = min(num_hidden, _BLOCK_UNITS)

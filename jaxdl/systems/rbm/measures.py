@@ -1,7 +1,6 @@
 """Measures of a Boltzmann machine on images, between blocks and at the end."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,11 +13,11 @@ from jaxdl.ops.images import mean_image, unit_pixels
 from jaxdl.ops.losses import squared_error
 from jaxdl.systems.rbm.annealed_importance_sampling import annealed_importance_sampling
 from jaxdl.systems.rbm.likelihood import MAX_UNITS, exact_log_partition
-from jaxdl.types import Params, PRNGKey
+from jaxdl.types import EvaluateFn, Params, PRNGKey
 
 
 @functools.lru_cache(maxsize=8)  # equal measures are one function, compiled once
-def make_rbm_evaluate(ais_chains: int, ais_steps: int) -> Callable:
+def make_rbm_evaluate(ais_chains: int, ais_steps: int) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a Boltzmann machine on images.
 
     On the validation split: `reconstruction_error`, the squared distance of pixels in

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from jaxdl.types import Params, PRNGKey
+from jaxdl.types import Batch, InitFn, Metrics, Params, PRNGKey, StepFn
 
 
 class ChainState(NamedTuple):
@@ -26,8 +26,10 @@ class ChainState(NamedTuple):
 
 
 def make_chain_init(
-    init_fn: Callable, start_fn: Callable, optimizer: optax.GradientTransformation
-) -> Callable[..., ChainState]:
+    init_fn: Callable[[PRNGKey, Any], Params],
+    start_fn: Callable[[PRNGKey, Params], Any],
+    optimizer: optax.GradientTransformation,
+) -> InitFn:
     """`init(key, data, previous) -> ChainState`.
 
     Args:
@@ -48,8 +50,10 @@ def make_chain_init(
 
 
 def make_chain_step(
-    loss_fn: Callable, move_fn: Callable, optimizer: optax.GradientTransformation
-) -> Callable[[ChainState, Any], tuple[ChainState, dict]]:
+    loss_fn: Callable[[Params, Batch, Any, PRNGKey], tuple[jax.Array, Metrics]],
+    move_fn: Callable[[PRNGKey, Params, Any], Any],
+    optimizer: optax.GradientTransformation,
+) -> StepFn:
     """Move the chains, then one step of descent against where they stand.
 
     Args:
@@ -65,7 +69,7 @@ def make_chain_step(
         likelihood gradient", 2008.
     """
 
-    def train_step(state: ChainState, batch) -> tuple[ChainState, dict]:
+    def train_step(state: ChainState, batch) -> tuple[ChainState, Metrics]:
         key, move_key, loss_key = jax.random.split(state.key, 3)
         chains = move_fn(move_key, state.params, state.chains)
         grads, metrics = jax.grad(loss_fn, has_aux=True)(

@@ -15,7 +15,7 @@ def memory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     Args:
       records: of runs (`jaxdl.train.run.Record`), each with one cell and one lag.
     """
-    curves: dict[str, dict[int, Mapping]] = {}
+    curves: dict[str, dict[int, Mapping[str, Any]]] = {}
     for record in records.values():
         (cell,), (lag,) = record.config.cells, record.config.lags
         curves.setdefault(cell, {})[lag] = record.result["metrics"]

@@ -1,6 +1,5 @@
 """How far back a recurrent net remembers, and how far back its gradient reaches."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.measures.long_lag import make_answers
-from jaxdl.types import Params
+from jaxdl.types import ApplyFn, EvaluateFn, Params
 
 TEST_SEQUENCES = 1000
 SOLVED = 0.99
@@ -52,7 +51,7 @@ def gradient_reach(
     return jax.vmap(reach)(inputs)
 
 
-def make_memory_evaluate(layer: Any, apply: Callable, task: Any) -> Callable[..., dict]:
+def make_memory_evaluate(layer: Any, apply: ApplyFn, task: Any) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of nets that answer with one bit.
 
     Args:

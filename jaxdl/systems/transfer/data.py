@@ -58,7 +58,7 @@ def featured_images(
     held_out: Split,
     *,
     pretrained: Any = None,
-    features_fn: Callable | None = None,
+    features_fn: Callable[[Any, Array], Array] | None = None,
     depends_on: str = "",
 ) -> FeaturedImages:
     """The training split and a held-out one, with features that are computed once.
@@ -71,10 +71,12 @@ def featured_images(
         computed without it.
       depends_on: what the features depend on besides the images; joins the checksum.
     """
-    compute = features_fn and jax.jit(features_fn)
+    compute = None if features_fn is None else jax.jit(features_fn)
 
     def examples(split: Split) -> Examples:
-        features = compute and in_chunks(compute, pretrained, split.image)
+        features = None
+        if compute is not None:
+            features = in_chunks(compute, pretrained, split.image)
         return Examples(split.image, split.label, features)
 
     digest = hashlib.sha256(f"{images.checksum} {depends_on}".encode()).hexdigest()
@@ -83,7 +85,7 @@ def featured_images(
     )
 
 
-def in_chunks(fn: Callable, given: Any, rows: Any) -> Array:
+def in_chunks(fn: Callable[[Any, Any], Array], given: Any, rows: Any) -> Array:
     """`fn(given, rows)` some hundred rows of a tree at a time, to save memory."""
     num = jax.tree.leaves(rows)[0].shape[0]
     return jnp.concatenate(

@@ -30,7 +30,7 @@ def _curves(records):
     """Means over seeds with 95 % intervals, and each seed as a dot."""
     figure = new_figure(8.0, 5.0)
     axes = figure.subplots()
-    curves: dict[str, dict[int, Mapping]] = {}
+    curves: dict[str, dict[int, Mapping[str, Any]]] = {}
     for record in records.values():
         (method,), (size,) = record.config.methods, record.config.sizes
         metrics = record.result["metrics"]

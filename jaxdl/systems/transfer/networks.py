@@ -126,7 +126,8 @@ def whole(body: Body, num_classes: int, *, pretrained: bool) -> Learner:
         return params, found
 
     def predict(finished, examples):
-        return classify(*finished, examples.image)
+        params, statistics = finished
+        return classify(params, statistics, examples.image)
 
     return Learner(init, logits, finish, predict)
 

@@ -51,7 +51,7 @@ def _along_a_line(row: Activation, z):
     return row.fn(pair)[:, 0], slope[:, 0]
 
 
-def _at_jump(z, kinks: tuple):
+def _at_jump(z, kinks: Sequence[float]):
     return np.any([np.abs(z - kink) < 1e-6 for kink in kinks] or [np.zeros(len(z))], 0)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import optax
 
-from jaxdl.types import Batch, Model, Params, PRNGKey
+from jaxdl.types import Batch, InitFn, Metrics, Model, Params, PRNGKey, StepFn
 
 
 class Ensemble(NamedTuple):
@@ -23,7 +23,7 @@ class Ensemble(NamedTuple):
 
 def make_ensemble_init(
     model: Model, optimizer: optax.GradientTransformation, num_nets: int
-) -> Callable[..., Ensemble]:
+) -> InitFn:
     """`init(key, data, previous) -> Ensemble`, each net drawn for itself."""
 
     def init_net(key: PRNGKey) -> Ensemble:
@@ -38,11 +38,11 @@ def make_ensemble_init(
 
 
 def make_ensemble_step(
-    value_and_grad_fn: Callable,
+    value_and_grad_fn: Callable[[Params, Batch], tuple[jax.Array, Params]],
     optimizer: optax.GradientTransformation,
     *,
     shared_batch: bool,
-) -> Callable[[Ensemble, Batch], tuple[Ensemble, dict]]:
+) -> StepFn:
     """One step of every net on its own gradient.
 
     Args:
@@ -60,7 +60,7 @@ def make_ensemble_step(
         updates, opt_state = optimizer.update(grads, net.opt_state, net.params)
         return Ensemble(optax.apply_updates(net.params, updates), opt_state), loss
 
-    def train_step(state: Ensemble, batch) -> tuple[Ensemble, dict]:
+    def train_step(state: Ensemble, batch) -> tuple[Ensemble, Metrics]:
         axes = 0, None if shared_batch else 0
         state, losses = jax.vmap(step_net, in_axes=axes)(state, batch)
         return state, {"loss": losses.mean()}

@@ -1,6 +1,5 @@
 """How many of many nets have learned a truth table."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdl.measures.statistics import wilson_ci95
 from jaxdl.ops.losses import half_squared_error
-from jaxdl.types import Params
+from jaxdl.types import ApplyFn, EvaluateFn, Params
 
 LOSS_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -27,7 +26,7 @@ def solves(
     return jnp.all(right, axis=(-2, -1))
 
 
-def make_table_evaluate(apply: Callable) -> Callable:
+def make_table_evaluate(apply: ApplyFn) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of an ensemble of nets on a truth table.
 
     `solved` is the share of nets that `solves` it, `solved_low` and `solved_high` its
