@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxdl.train.config import RunConfig
-from jaxdl.types import History, State
+from jaxdl.types import (
+    BatchFn,
+    EvaluateFn,
+    FiguresFn,
+    History,
+    InitFn,
+    State,
+    StepFn,
+)
 
 
 class Experiment(NamedTuple):
@@ -37,11 +45,11 @@ class Experiment(NamedTuple):
         `result.json`. It is given what was logged, so `log_every` may change it.
     """
 
-    init: Callable[..., State]
-    step: Callable[..., tuple[State, Mapping[str, jax.Array]]]
-    evaluate: Callable[..., Mapping[str, Any]]
-    figures: Callable[..., Mapping[str, Any]]
-    batch: Callable[..., Any] | None = None
+    init: InitFn
+    step: StepFn
+    evaluate: EvaluateFn
+    figures: FiguresFn
+    batch: BatchFn | None = None
     protocols: Mapping[str, Mapping[str, Any]] = {}
     done: Callable[[State], jax.Array] | None = None
     remarks: Callable[[History], Mapping[str, Mapping[str, Any]]] | None = None
