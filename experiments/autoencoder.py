@@ -13,7 +13,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ from jaxdl.train import config, step
 from jaxdl.train.run import Experiment
 from jaxdl.train.state import TrainState
 from jaxdl.train.sweep import Case, sweep
-from jaxdl.types import Model
+from jaxdl.types import Model, PRNGKey
 
 DIGITS = dict(
     steps=3_000,
@@ -98,7 +98,7 @@ class Config(config.RunConfig):
 
     data: DataName = "digits"
     """Images: 8x8 digits, or 28x28 digits or clothes."""
-    cases: tuple[CaseName, ...] = CaseName.__args__
+    cases: tuple[CaseName, ...] = get_args(CaseName)
     """What to run: two kinds of PCA; deep nets, one of them with two numbers; nets of
     one layer, without and with what regularises them."""
     steps: int | None = None
@@ -311,6 +311,10 @@ def make_variational(
     bounds = make_variational_evaluate(
         model, cfg.likelihood_samples, watched=watched(cfg)
     )
+
+    def evaluate_fn(state, data, key, final):
+        return plain(state, data, key, final) | bounds(state, data, key, final)
+
     optimizer, how = make_adam(cfg, sizes, "bound, Bernoulli")
     layers = [sizes.image_size, *hidden_sizes, cfg.latent_size]
     how |= {"model": "-".join(map(str, layers)) + " and back, GELU, variational"}
@@ -320,7 +324,7 @@ def make_variational(
     experiment = Experiment(
         init=step.make_init(Model(model.init, model.decode), optimizer),
         step=step.make_train_step(make_variational_loss(model), optimizer),
-        evaluate=lambda *args: plain(*args) | bounds(*args),
+        evaluate=evaluate_fn,
         figures=lambda record: variational_figures(record, model),
         protocols=protocols(cfg, sizes, None, how) | stated,
     )
@@ -392,7 +396,7 @@ def watched(cfg: Config) -> str:
     return "validation" if cfg.train_on == "train" else "watched"
 
 
-def make_corruption(cfg: Config) -> Callable:
+def make_corruption(cfg: Config) -> Callable[[PRNGKey, jax.Array], jax.Array]:
     """`corrupt(key, x)` of the case denoising."""
     corruption = CORRUPTIONS[cfg.corruption]
     return lambda key, x: corruption(key, x, cfg.noise)
@@ -403,7 +407,7 @@ def epochs(steps: int, cfg: Config, sizes: Sizes) -> str:
     return f"{steps * cfg.batch_size / sizes.train_images:.3g} epochs"
 
 
-def protocols(cfg: Config, sizes: Sizes, published, how) -> dict:
+def protocols(cfg: Config, sizes: Sizes, published, how) -> dict[str, Any]:
     """How numbers were measured, and the published figure to set beside the error."""
     shared = {
         "data": sizes.name,
@@ -429,8 +433,9 @@ def build(name: str, cfg: Config, sizes: Sizes) -> Built:
     return MAKERS[name](cfg, sizes)
 
 
-def all_cases(cfg: Config) -> dict[str, tuple[str, dict[str, Any]]]:
+def all_cases(cfg: Config) -> dict[str, tuple[CaseName, dict[str, Any]]]:
     """By name of each case, its maker's name and what it changes in the config."""
+    named: dict[str, tuple[CaseName, dict[str, Any]]]
     named = {name: (name, {}) for name in cfg.cases}
     there = {"deep": cfg.latent_size, "two": 2}
     sizes = [n for n in cfg.code_sizes if n not in [there.get(c) for c in cfg.cases]]

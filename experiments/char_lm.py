@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import optax
@@ -121,7 +121,7 @@ def build(cfg: Config, alphabet: str):
     return char_lm(len(alphabet), cfg.hidden_size, **options)
 
 
-def protocols(cfg: Config, data: text.Text) -> dict:
+def protocols(cfg: Config, data: text.Text) -> dict[str, Any]:
     """How the validation loss was measured, and the figure to set it beside."""
     passes = text.windows_of_pass(len(data.train), cfg.batch_size, cfg.window)
     layers = f"{cfg.layers} layer{'s' * (cfg.layers > 1)} of {cfg.hidden_size}"

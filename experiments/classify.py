@@ -20,7 +20,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import tyro
@@ -147,7 +147,7 @@ def count(found: Found, labels: np.ndarray) -> dict[str, list[float]]:
 
 def as_result(
     cfg: Config, counts, pretrained, data_sha256: str, seconds: float
-) -> dict:
+) -> dict[str, Any]:
     """The counts for the ledger: one seed; their interval is over pictures."""
     from jaxdl.train import provenance
     from jaxdl.train.checkpoint import state_sha256
@@ -236,7 +236,7 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def record(path: Path, result: dict) -> None:
+def record(path: Path, result: dict[str, Any]) -> None:
     """Writes a result; what was printed stays valid if that fails."""
     from jaxdl.train.folder import write_json
 
@@ -269,12 +269,12 @@ def run(cfg: Config) -> int:
     remarks += [f"weights {name}: sha256 {x}" for name, x in digests.items()]
     print("\n".join(remarks), file=sys.stderr)
     found = classify(likeliest, pretrained, pictures)
-    counts = count(found, labels) if cfg.labelled else {}
+    counts = {} if labels is None else count(found, labels)
     if cfg.json:
         say(as_json(cfg, classes, found, notes, counts, pretrained))
     else:
         say(report(cfg, classes, found, labels, counts))
-    if cfg.out is not None:
+    if cfg.out is not None and labels is not None:
         data = hashlib.sha256(pictures.tobytes() + labels.tobytes()).hexdigest()
         seconds = time.perf_counter() - begin
         record(cfg.out, as_result(cfg, counts, pretrained, data, seconds))

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import optax
@@ -146,7 +146,8 @@ def build(cfg: Config):
 def make_experiment(cfg: Config) -> Experiment:
     """The experiment of a configuration without gaps."""
     # What shapes no program is left out: the same programs are compiled once a process.
-    same = config.deciding_fields(cfg) | dict(steps=0, seed=0, seeds=1)
+    same: dict[str, Any] = config.deciding_fields(cfg)
+    same |= dict(steps=0, seed=0, seeds=1)
     return _make_experiment(Config(**same, classifier=cfg.classifier))
 
 
@@ -215,7 +216,7 @@ def load_classifier(cfg: Config):
     return found._replace(logits=logits, features=features)
 
 
-def make_protocols(cfg: Config, data) -> dict:
+def make_protocols(cfg: Config, data) -> dict[str, Any]:
     """How what the ledger prints was trained and measured."""
     shared = {
         "data": data.name,

@@ -115,7 +115,7 @@ def make_experiment(cfg: Config) -> Experiment:
         return with_mean_image(gen_params, mean_image(data.train.image))
 
     return Experiment(
-        init=make_gan_init(*gan[:2], *optimizers, adapt=adapt),
+        init=make_gan_init(gan.generator, gan.discriminator, *optimizers, adapt=adapt),
         step=make_gan_step(*losses, *optimizers),
         evaluate=make_gan_evaluate(gan.discriminator, sampler, cfg.parzen_samples),
         figures=lambda record: gan_figures(record, sampler),

@@ -18,7 +18,7 @@ normalised layer (they use running means over training).
 import dataclasses
 import functools
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import optax
@@ -148,7 +148,7 @@ def make_experiment(cfg: Config) -> Experiment:
     )
 
 
-def protocols(cfg: Config) -> dict:
+def protocols(cfg: Config) -> dict[str, Any]:
     """How a case was trained and measured, and the figures beside it."""
     (method,), (pack,) = cfg.methods, cfg.packs
 

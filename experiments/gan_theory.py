@@ -20,7 +20,7 @@ import hashlib
 import itertools
 import math
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -179,7 +179,7 @@ def falling(learning_rate: float, cfg: Config, to: float = 0.0):
     return optax.cosine_decay_schedule(learning_rate, max(cfg.steps, 1), alpha=to)
 
 
-def protocols(cfg: Config) -> dict:
+def protocols(cfg: Config) -> dict[str, Any]:
     """How what a case finds was measured."""
     (target,), (kind,) = cfg.targets, cfg.generators
     shared = {"data": target, "networks": f"{kind}, {cfg.steps:,} steps"}

@@ -52,7 +52,7 @@ class Config(config.RunConfig):
 
     data: DataName = "digits"
     """Images: of one class for the Gaussian, of two for the classifiers."""
-    cases: tuple[Literal[*CASES], ...] = CASES
+    cases: tuple[Literal[*CASES], ...] = CASES  # pyrefly: ignore[invalid-literal]
     """What to run: distributions and their samples, and problems of two classes."""
     sizes: tuple[int, ...] = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
     """Training sizes, even and rising, half of them of each class; for images those
@@ -200,7 +200,7 @@ def make_distributions(cfg: Config, data) -> Experiment:
         "fitted_to": len(rows[0]),
         "ridge": cfg.image_ridge,
     }
-    protocols = {"die_kl": {"throws": cfg.samples}}
+    protocols: dict[str, dict[str, Any]] = {"die_kl": {"throws": cfg.samples}}
     for x in ("nats", "sample_nats", "outside"):
         protocols |= {f"people_{x}": people, f"image_{x}": image}
     protocols["people_outside"] = people | {"outside": "the ellipse of 95 %"}

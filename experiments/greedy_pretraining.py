@@ -16,8 +16,9 @@ import dataclasses
 import functools
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import optax
@@ -46,6 +47,7 @@ from jaxdl.train import config, step
 from jaxdl.train.experiment import Experiment, Phase
 from jaxdl.train.state import TrainState
 from jaxdl.train.sweep import Case, sweep
+from jaxdl.types import LossFn, Params, PRNGKey
 
 
 class Style(NamedTuple):
@@ -109,7 +111,7 @@ RECIPES = {
     "mnist_basic": BASIC,
     "fashion_mnist": MNIST,
 }
-CaseName = Literal[*SETTINGS, *CLASSICAL]
+CaseName = Literal[*SETTINGS, *CLASSICAL]  # pyrefly: ignore[invalid-literal]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -176,9 +178,9 @@ class Config(config.RunConfig):
 class LayerKind(NamedTuple):
     """A kind of layer to pretrain: `init(key, data)`, its loss, what is kept of it."""
 
-    init: object
-    loss_fn: object
-    layer_of: object
+    init: Callable[[PRNGKey, Any], Params]
+    loss_fn: LossFn
+    layer_of: Callable[[Params], Any]
     optimizer: optax.GradientTransformation
 
 
@@ -268,7 +270,7 @@ def layer_phase(cfg: Config, kind: LayerKind, hidden: str, number: int) -> Phase
     return Phase(f"layer-{number}", cfg.pretrain_steps, experiment)
 
 
-def make_phases(cfg: Config, sizes, protocol: dict) -> list[Phase]:
+def make_phases(cfg: Config, sizes, protocol: dict[str, Any]) -> list[Phase]:
     """Each layer, then the net as it begins, then its training."""
     setting = SETTINGS[cfg.cases[0]]
     style = setting.style
@@ -334,7 +336,7 @@ def make_evaluate(cfg: Config, model, hidden: str, *, test: bool = True):
     return evaluate_fn
 
 
-def make_classical(cfg: Config, protocol: dict) -> Experiment:
+def make_classical(cfg: Config, protocol: dict[str, Any]) -> Experiment:
     """A classifier of scikit-learn's, fitted when it is evaluated."""
 
     def evaluate_fn(state, data, key, final):
@@ -356,7 +358,7 @@ def make_classical(cfg: Config, protocol: dict) -> Experiment:
     )
 
 
-def make_protocol(cfg: Config, data: Images) -> dict:
+def make_protocol(cfg: Config, data: Images) -> dict[str, Any]:
     """How the test error was measured, and the published figure to set it beside."""
     (name,) = cfg.cases
     shared = {
@@ -401,17 +403,20 @@ def make_protocol(cfg: Config, data: Images) -> dict:
     return _published(cfg, setting.published) | shared | how
 
 
-def _published(cfg: Config, name: str | None) -> dict:
+def _published(cfg: Config, name: str | None) -> dict[str, Any]:
     """The figure to set beside a case, if there is one."""
     split = cfg.data + (", all" if cfg.train_on == "all" else "")
-    figure = FIGURES.get(split, {}).get(name)
+    figures = FIGURES.get(split, {})
+    figure = None if name is None else figures.get(name)
     return {} if figure is None else {"published": figure}
 
 
 @functools.lru_cache(maxsize=16)  # the same command compiles once a process
-def make_case(cfg: Config, image_shape: tuple[int, ...], protocol: tuple) -> Case:
+def make_case(
+    cfg: Config, image_shape: tuple[int, ...], items: tuple[Any, ...]
+) -> Case:
     """The case of a configuration with one name in `cases`; a protocol's items."""
-    (name,), protocol = cfg.cases, dict(protocol)
+    (name,), protocol = cfg.cases, dict(items)
     if name in CLASSICAL:
         cfg = dataclasses.replace(cfg, steps=0)
         if name == "svm":  # it draws nothing: every seed is the same

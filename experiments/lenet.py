@@ -15,7 +15,7 @@ import functools
 import math
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import optax
 
@@ -124,7 +124,7 @@ def make_experiment(cfg: Config, image_shape: tuple[int, int, int]) -> Experimen
     )
 
 
-def protocol(cfg: Config, data: Images) -> dict:
+def protocol(cfg: Config, data: Images) -> dict[str, Any]:
     """How the test error was measured, and the published figure to set beside it."""
     drawn = ", ".join(
         f"{name} {bound:g}" for name, bound in distortion_of(cfg)._asdict().items()

@@ -28,7 +28,7 @@ answer.
 import dataclasses
 import functools
 import sys
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import optax
 
@@ -96,7 +96,9 @@ class TemporalOrder(Config):
     """Steps after which a seed is given up."""
 
 
-MODERN = dict(net="modern", learning_rate=0.01, batch_size=20, steps=50_000)
+MODERN: dict[str, Any] = dict(
+    net="modern", learning_rate=0.01, batch_size=20, steps=50_000
+)
 PRESETS = {
     "adding": Adding(),
     "adding-modern": Adding(**MODERN),
@@ -111,7 +113,7 @@ PRESETS = {
 def make_experiment(cfg: Config, task) -> Experiment:
     """The experiment of one task."""
     layer, model = make_net(cfg, task)
-    output = cfg.output if cfg.task == "adding" else "logistic"
+    output = cfg.output if isinstance(cfg, Adding) else "logistic"
     answers = make_answers(model.apply, task.tolerance, output=output)
     optimizer = (optax.sgd if cfg.net == "paper" else optax.adam)(cfg.learning_rate)
     max_error = task_of(cfg).max_error

@@ -14,7 +14,7 @@ examples once, in an order drawn anew for each epoch; all learn at once, from we
 import dataclasses
 import functools
 import sys
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ from jaxdl.systems.perceptron.figures import perceptron_figures
 from jaxdl.systems.perceptron.separability import separability
 from jaxdl.train import config
 from jaxdl.train.run import Experiment, run
+from jaxdl.types import Metrics
 
 AND, OR, XOR = (boolean.GATES[name] for name in ("AND", "OR", "XOR"))
 
@@ -60,7 +61,7 @@ class State(NamedTuple):
     best: jax.Array  # how many examples each function of two had right at once
 
 
-def step(state: State, batch) -> tuple[State, dict]:
+def step(state: State, batch) -> tuple[State, Metrics]:
     """One epoch of all perceptrons."""
     number, best = state.epoch + 1, state.best
     ensembles, metrics = {}, {}
@@ -84,7 +85,7 @@ def proofs(n: str):
     return found, np.asarray(bounds(found.vectors.astype(np.int32), inputs, labels))
 
 
-def evaluate(state: State, data, key, final: bool) -> dict:
+def evaluate(state: State, data, key, final: bool) -> dict[str, Any]:
     """What has converged, and how the gates do; at the end, what is proved."""
     del key
     values, certified, within_bound = {}, [], []

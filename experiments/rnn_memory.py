@@ -21,7 +21,7 @@ import dataclasses
 import functools
 import itertools
 import sys
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import optax
 
@@ -134,7 +134,7 @@ def make_experiment(cfg: Config, task) -> Experiment:
     )
 
 
-def protocols(cfg: Config) -> dict:
+def protocols(cfg: Config) -> dict[str, Any]:
     """How what a case finds was measured."""
     (cell,), (lag,) = cfg.cells, cfg.lags
     shared = {

@@ -19,7 +19,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,7 @@ class Recipe(NamedTuple):
     least: int
     most: int
 
-    def fields(self, size: int) -> dict[str, float]:
+    def fields(self, size: int) -> dict[str, Any]:
         """Of a configuration, for so many images: steps come in hundreds."""
         wanted = min(max(self.epochs * size / self.batch_size, self.least), self.most)
         return {
@@ -122,9 +122,9 @@ class Config(config.RunConfig):
 
     weights: Path | None = config.free(None)
     """Folder or file with the pretrained weights, for the methods frozen and tuned."""
-    net: Literal[*NETS] = "squeezenet"
+    net: Literal[*NETS] = "squeezenet"  # pyrefly: ignore[invalid-literal]
     """Net that comes with weights, and that `scratch` trains from new ones."""
-    methods: tuple[Method, ...] = Method.__args__
+    methods: tuple[Method, ...] = get_args(Method)
     """Ways to ten classes: the pretrained net frozen or tuned, the same net or a small
     one from new weights."""
     sizes: tuple[int, ...] | None = None
@@ -194,7 +194,9 @@ def small() -> transfer.Learner:
 
 
 @functools.lru_cache(maxsize=8)
-def make_learner(method: Method, make_net: Callable, side: int) -> transfer.Learner:
+def make_learner(
+    method: Method, make_net: Callable[..., Any], side: int
+) -> transfer.Learner:
     """The method of that name, its functions for the held-out images compiled."""
     if method == "small":
         learner = small()
@@ -274,7 +276,7 @@ def make_experiment(cfg: Config, make_net: Callable[[], Net]) -> Experiment:
     return Experiment(init, one_step, evaluate, lambda record: {}, batch)
 
 
-def protocol(cfg: Config, data: FeaturedImages, digest: str | None) -> dict:
+def protocol(cfg: Config, data: FeaturedImages, digest: str | None) -> dict[str, Any]:
     """How the error of a case was measured."""
     (method,), (size,) = cfg.methods, cfg.sizes
     net = "modern LeNet, 16 and 32 maps" if method == "small" else cfg.net
@@ -348,7 +350,7 @@ def require_sizes(cfg: Config, images: Images) -> None:
             )
 
 
-def make_case(cfg: Config, make_net: Callable, data, digest: str | None):
+def make_case(cfg: Config, make_net: Callable[..., Any], data, digest: str | None):
     """One method with one size: what is tuned has its linear layer trained before."""
     (method,), (size,) = cfg.methods, cfg.sizes
     name = "validation_error" if cfg.train_on == "train" else "test_error"

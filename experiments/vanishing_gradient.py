@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import sys
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +73,7 @@ NETS = Nets(make_net, forward, STUDIED, tuple(INITIALIZERS))
 DIGITS = dict(steps=6_000, hidden_size=100)
 MNIST = dict(steps=20_000, hidden_size=1000)
 RECIPES = {"digits": DIGITS, "mnist": MNIST, "fashion_mnist": MNIST}
-CaseName = Literal["initialisation", *SETTINGS]
+CaseName = Literal["initialisation", *SETTINGS]  # pyrefly: ignore[invalid-literal]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def make_training(cfg: Config, data) -> Experiment:
     )
 
 
-def protocol(cfg: Config, data, setting: Setting) -> dict:
+def protocol(cfg: Config, data, setting: Setting) -> dict[str, Any]:
     """How the test error was measured, and the published figure to set it beside."""
     published = {"published": setting.published} if data.name == "mnist" else {}
     return published | {

@@ -39,13 +39,14 @@ from jaxdl.train.run import Experiment, run
 from jaxdl.train.sweep import sweep
 
 INITIAL_DEVIATION = 0.5
+ActivationName = Literal["all", *ACTIVATIONS]  # pyrefly: ignore[invalid-literal]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(config.RunConfig):
     """Exclusive or, by nets with one hidden layer."""
 
-    activations: tuple[Literal["all", *ACTIVATIONS], ...] = ("tanh",)
+    activations: tuple[ActivationName, ...] = ("tanh",)
     """Activations of the hidden layer; several make a sweep."""
     hidden_sizes: tuple[int, ...] = (2,)
     """Numbers of hidden units; several make a sweep."""

@@ -64,7 +64,7 @@ class EvaluateFn(Protocol):
 
     def __call__(
         self, state: State, data: Any, key: PRNGKey, final: bool, /
-    ) -> Mapping[str, Any]:
+    ) -> dict[str, Any]:
         """Values by name: scalars are metrics, arrays are kept for the figures.
 
         Args:
