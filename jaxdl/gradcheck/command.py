@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.backprop import worked_example
 from jaxdl.gradcheck.check import LeafReport
-from jaxdl.gradcheck.coverage import NOT_DIFFERENTIABLE
+from jaxdl.gradcheck.coverage import find_reasons
 from jaxdl.gradcheck.finite_difference import STEP
-from jaxdl.gradcheck.own import check_own
 from jaxdl.gradcheck.report import as_json, format_report, format_worked_example
-from jaxdl.gradcheck.subjects import Subject, check_subject, select
+from jaxdl.gradcheck.selection import select
+from jaxdl.gradcheck.subjects import Subject, check_subject
+from jaxdl.gradcheck.user_function import check_user_function
 
 
 def check_subjects(
@@ -88,7 +89,7 @@ def run_gradcheck(
             raise InputError(
                 f"{' '.join(names)} was given: expected one module:function alone"
             )
-        leaves = check_own(own[0], shapes, seed=seed, step=step)
+        leaves = check_user_function(own[0], shapes, seed=seed, step=step)
     elif shapes:
         raise InputError(
             "--shapes was given without a function of your own: expected "
@@ -96,7 +97,7 @@ def run_gradcheck(
         )
     else:
         leaves = check_subjects(select(names), seed=seed, step=step)
-        settings |= {} if names else {"not_differentiable": NOT_DIFFERENTIABLE}
+        settings |= {} if names else {"not_differentiable": find_reasons()}
     seconds = round(time.perf_counter() - begin, 1)
     if json_wanted:
         _print(json.dumps(as_json(leaves, **settings, seconds=seconds), indent=2))

@@ -1,171 +1,62 @@
-"""Which public functions there are, and which of them have no derivative to check."""
+"""Which public functions must be checked, found by looking.
+
+In a room with a `checks.py` every module counts. In a system those count that networks
+and objectives are written in by convention (`networks.py`, `objective.py`, and names
+that begin so), and every other module that the system's `checks.py` imports from.
+Modules of data, figures and measures do not count, for no training differentiates them
+(`data.py`, `figures.py`, `measures.py`, and names that end so).
+
+Every public function of a module that counts must be covered by a subject, unless its
+annotations leave no room for a derivative (`annotations.why_no_derivative`) or
+`NOT_DIFFERENTIABLE` in the `checks.py` beside it gives a reason, for the function or
+for the whole module.
+"""
 
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+import jaxdl
+import jaxdl.systems
+from jaxdl.gradcheck.annotations import why_no_derivative
 from jaxdl.gradcheck.backprop import Gate
+from jaxdl.gradcheck.subjects import find_checks, find_exceptions
 
-ROOMS = (
-    "ops",
-    "nn",
-    "objectives",
-    "models",
-    "gradcheck",
-    "adversarial.losses",
-    "adversarial.networks",
-    "adversarial.objectives",
-    "systems.autoencoder.networks",
-    "systems.autoencoder.objective",
-    "systems.autoencoder.pca",
-    "systems.char_lm.networks",
-    "systems.char_lm.objective",
-    "systems.dcgan.networks",
-    "systems.gan.networks",
-    "systems.gan_modes.gradient_penalty",
-    "systems.gan_modes.minibatch_discrimination",
-    "systems.gan_modes.networks",
-    "systems.gan_modes.unrolled",
-    "systems.gan_theory.flow",
-    "systems.gan_theory.networks",
-    "systems.gan_theory.quadrature",
-    "systems.generative_vs_discriminative.gaussian",
-    "systems.generative_vs_discriminative.logistic",
-    "systems.greedy_pretraining.pretrained_stack",
-    "systems.lenet.distortions",
-    "systems.perceptron.networks",
-    "systems.transfer.augmentation",
-    "systems.transfer.networks",
-)
-"""The rooms whose public differentiable functions are all checked."""
-
-_DIFFERENCES = "it is what derivatives are checked with"
-_RULE = (
-    "the perceptron learns by its rule, with signs and comparisons, not by gradients"
-)
-
-_SCAN = "it is part of nn.recurrent, which is checked"
-_DEEP = "its layers are checked, and tests hold its gradients against PyTorch's"
-
-NOT_DIFFERENTIABLE: dict[str, str] = {
-    "ops.activations.activation": "it looks up a row of a table",
-    "ops.images.unit_pixels": "images are bytes",
-    "ops.images.unit_images": "images are bytes",
-    "ops.images.mean_image": "images are bytes",
-    "ops.images.to_bytes": "it rounds to bytes",
-    "ops.images.sample_pixels": "images are bytes",
-    "systems.transfer.augmentation.randomly_mirrored": (
-        "it moves pixels of images of bytes"
-    ),
-    "systems.transfer.augmentation.randomly_shifted": (
-        "it moves pixels of images of bytes"
-    ),
-    "ops.divergences.tolerance": "it looks up a number",
-    "systems.lenet.distortions.random_affine": "it draws maps, not from its arguments",
-    "systems.lenet.distortions.check_distortion": "it refuses numbers",
-    "ops.divergences.check_log_probabilities": "it refuses numbers",
-    "ops.boltzmann.check_size": "it refuses arrays",
-    "ops.gaussians.check_covariance": "it refuses matrices",
-    "ops.numerics.is_known": "it looks at types",
-    "systems.gan_theory.quadrature.make_grid": "it makes points",
-    "nn.dropout.keep_mask": "it draws True and False",
-    "nn.bptt.elman_scan": _SCAN,
-    "nn.bptt.lstm_scan": _SCAN,
-    "nn.bptt.truncated_scan": _SCAN,
-    "nn.bptt.in_chunks": _SCAN,
-    "nn.recurrent.check_sequences": "it refuses sequences",
-    "ops.images.image_rows": "images are bytes",
-    "objectives.contrastive_divergence.visible_values": "it draws 0 and 1",
-    "objectives.contrastive_divergence.check_unit_interval": "it refuses values",
-    "models.autoencoder.check_code_size": "it refuses sizes",
-    "systems.autoencoder.pca.fit_pca": (
-        "equal singular values have no derivative, and none is used"
-    ),
-    "nn.conv.make_geometry": "it refuses sizes",
-    "nn.conv.xla_alone": "it chooses the form of what is traced",
-    "nn.pooling.ceil_padding": "it counts pixels",
-    "systems.gan.networks.uniform": "it draws initial weights",
-    "models.lenet_layers.lecun_uniform": "it draws initial weights",
-    "models.lenet_layers.uniform": "it draws initial weights",
-    "models.mobilenet.mobilenet": _DEEP,
-    "models.mobilenet.mobilenet_features": _DEEP,
-    "models.squeezenet.squeezenet": _DEEP,
-    "models.squeezenet.squeezenet_features": _DEEP,
-    "models.rbm.init_rbm": "it draws initial weights",
-    "models.rbm.start_chains": "it draws 0 and 1",
-    "models.rbm.gibbs_step": "it draws 0 and 1",
-    "models.rbm.gibbs_chain": "it draws 0 and 1",
-    "systems.generative_vs_discriminative.logistic.check_lengths": "it refuses points",
-    "systems.generative_vs_discriminative.logistic.fit_logistic": (
-        "it minimises logistic_objective, which is checked"
-    ),
-    "systems.greedy_pretraining.pretrained_stack.encoder_layer": (
-        "it names parameters anew"
-    ),
-    "systems.greedy_pretraining.pretrained_stack.rbm_layer": "it names parameters anew",
-    "systems.transfer.networks.read_features": "images are bytes",
-    "systems.transfer.networks.frozen": "it puts models together, which are checked",
-    "systems.transfer.networks.whole": "it puts models together, which are checked",
-    "systems.perceptron.networks.check_labels": "it refuses labels",
-    "systems.perceptron.networks.predict": _RULE,
-    "systems.perceptron.networks.update": _RULE,
-    "systems.perceptron.networks.epoch": _RULE,
-    "systems.perceptron.networks.init_ensemble": "it makes zeros",
-    "systems.perceptron.networks.ensemble_epoch": _RULE,
-    "systems.perceptron.networks.num_right": "it counts",
-    "systems.perceptron.networks.novikoff_bound": "a bound to compare with, in float32",
-    "gradcheck.backprop.worked_example": "its numbers are those of the course",
-    "gradcheck.bptt.lstm_1997_backward": "nn.recurrent.lstm_1997 is checked with it",
-    "gradcheck.finite_difference.displace": _DIFFERENCES,
-    "gradcheck.finite_difference.central_difference": _DIFFERENCES,
-    "gradcheck.finite_difference.complex_step": _DIFFERENCES,
-    "gradcheck.problem.make_problem": _DIFFERENCES,
-    "gradcheck.problem.draw_normal": "it draws numbers",
-    "gradcheck.problem.draw_normals": "it draws numbers",
-    "gradcheck.convolutions.with_xlas_own": "it is another function's",
-    "gradcheck.problem.quick_jit": "it compiles",
-    "gradcheck.problem.quick_options": "they are the compiler's",
-    "gradcheck.methods.choose_rows": "it draws numbers",
-    "gradcheck.methods.signs_and_sizes": "it draws numbers",
-    "gradcheck.methods.first_order": _DIFFERENCES,
-    "gradcheck.methods.second_order": _DIFFERENCES,
-    "gradcheck.methods.whole_gradients": _DIFFERENCES,
-    "gradcheck.check.check": _DIFFERENCES,
-    "gradcheck.check.relative_error": _DIFFERENCES,
-    "gradcheck.check.first_line": "it makes text",
-    "gradcheck.coverage.public_functions": "it lists names",
-    "gradcheck.coverage.unknown_functions": "it lists names",
-    "gradcheck.subjects.select": "it lists names",
-    "gradcheck.subjects.check_subject": _DIFFERENCES,
-    "gradcheck.own.load_function": "it imports a module",
-    "gradcheck.own.parse_shapes": "it reads text",
-    "gradcheck.own.check_own": _DIFFERENCES,
-    "gradcheck.report.format_table": "it makes text",
-    "gradcheck.report.format_report": "it makes text",
-    "gradcheck.report.as_json": "it makes text",
-    "gradcheck.report.format_worked_example": "it makes text",
-    "gradcheck.command.run_gradcheck": _DIFFERENCES,
-    "gradcheck.command.check_subjects": _DIFFERENCES,
-}
-"""Public functions without a derivative that anyone needs, and why, as "module.name"
-without "jaxdl."."""
+_OUTSIDE = re.compile(r"(.*_)?(data|figures|measures)|checks")
+_ALWAYS = re.compile(r"(network|objective).*")
 
 
-def public_functions(package: str = "jaxdl", rooms: Iterable[str] = ROOMS) -> set[str]:
-    """Names of all public functions that are defined in the modules of some rooms.
+def find_rooms() -> list[str]:
+    """The rooms with a `checks.py`, and all systems."""
+    found = [module.__name__.split(".")[1] for module in find_checks()]
+    systems = [info.name for info in pkgutil.iter_modules(jaxdl.systems.__path__)]
+    return [
+        *(room for room in found if room != "systems"),
+        *(f"systems.{name}" for name in systems),
+    ]
+
+
+def public_functions(
+    package: str = "jaxdl", rooms: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """All public functions that are defined in the modules that count.
 
     Functions in whatever wrapping (`jit`, `custom_vjp`, `partial`), layers (classes
     with an `apply`) and gates; other classes hold data.
 
+    Args:
+      package, rooms: where to look; by default in all rooms and systems.
+
     Returns:
-      "room.module.name", without the name of the package.
+      The functions by "room.module.name", without the name of the package.
     """
     return {
-        f"{module.__name__.removeprefix(package + '.')}.{name}"
-        for room in rooms
+        f"{module.__name__.removeprefix(package + '.')}.{name}": value
+        for room in (find_rooms() if rooms is None else rooms)
         for module in _modules(importlib.import_module(f"{package}.{room}"))
         for name, value in vars(module).items()
         if not name.startswith("_") and _is_function_of(module, value)
@@ -173,23 +64,57 @@ def public_functions(package: str = "jaxdl", rooms: Iterable[str] = ROOMS) -> se
 
 
 def unknown_functions(
-    covered: Iterable[str], package: str = "jaxdl", rooms: Iterable[str] = ROOMS
+    covered: Iterable[str], package: str = "jaxdl", rooms: Iterable[str] | None = None
 ) -> list[str]:
-    """Public functions that are neither covered nor listed as not differentiable.
+    """Public functions that must be checked and are not.
 
     Args:
       covered: what the subjects cover, as "module.name".
-      package, rooms: where to look.
+      package, rooms: where to look; by default in all rooms and systems.
     """
-    known = {*covered, *NOT_DIFFERENTIABLE}
-    return sorted(public_functions(package, rooms) - known)
+    known = {*covered, *find_exceptions()}
+    return sorted(
+        name
+        for name, function in public_functions(package, rooms).items()
+        if not {name, name.rpartition(".")[0]} & known and reason(function) is None
+    )
 
 
-def _modules(package: ModuleType) -> list[ModuleType]:
-    if not hasattr(package, "__path__"):  # a module
-        return [package]
-    names = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
-    return [importlib.import_module(info.name) for info in names]
+def find_reasons() -> dict[str, str]:
+    """Public functions and modules without a derivative to check, and why."""
+    functions = public_functions().items()
+    found = {name: reason(function) for name, function in functions}
+    return {name: why for name, why in found.items() if why} | find_exceptions()
+
+
+def reason(value: Any) -> str | None:
+    """Reason why a public function has no derivative, so far as annotations tell."""
+    return None if isinstance(value, type | Gate) else why_no_derivative(value)
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    """The modules of a room or system that count."""
+    in_system = package.__name__.startswith(f"{jaxdl.systems.__name__}.")
+    used = _imported_by_checks(package) if in_system else set()
+    for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        name = info.name.rpartition(".")[2]
+        if in_system and not (_ALWAYS.fullmatch(name) or info.name in used):
+            continue
+        if not _OUTSIDE.fullmatch(name):
+            yield importlib.import_module(info.name)
+
+
+def _imported_by_checks(package: ModuleType) -> set[str]:
+    """Names of the modules that a system's `checks.py` imports from, if it has one."""
+    name = f"{package.__name__}.checks"
+    checks = [module for module in find_checks() if module.__name__ == name]
+    values = [value for module in checks for value in vars(module).values()]
+    return {
+        value.__name__
+        if isinstance(value, ModuleType)
+        else getattr(value, "__module__", None)
+        for value in values
+    }
 
 
 def _is_function_of(module: ModuleType, value: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from jaxdl.errors import InputError
-from jaxdl.types import PRNGKey
+from jaxdl.types import Params, PRNGKey
 
 _BLOCK_SIZE = 2**12  # of random numbers
 
@@ -120,6 +120,25 @@ def draw_normal(key: PRNGKey, shape: tuple[int, ...]) -> jax.Array:
 def draw_normals(key: PRNGKey, *shapes: tuple[int, ...]) -> list[jax.Array]:
     """An array of independent standard normal numbers of each shape."""
     return [draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(shapes)]
+
+
+def draw_params(
+    key: PRNGKey, init: Callable[[PRNGKey], Params], scale: float | None = None
+) -> Params:
+    """Independent normal numbers in place of the parameters that `init(key)` makes.
+
+    Biases of zero and weights of 0.005, with which training begins, are special points.
+
+    Args:
+      key: draws the numbers.
+      init: is not run.
+      scale: standard deviation of all leaves; by default, 1 over the root of the number
+        of inputs of a kernel, and 1 for a bias.
+    """
+    leaves, treedef = jax.tree.flatten(jax.eval_shape(init, key))
+    draws = draw_normals(key, *(leaf.shape for leaf in leaves))
+    scales = [scale or math.prod(leaf.shape[:-1]) ** -0.5 for leaf in leaves]
+    return jax.tree.unflatten(treedef, map(jnp.multiply, draws, scales))
 
 
 @jax.jit

@@ -55,7 +55,7 @@ def test_names_select(capsys):
     code, out, err = run(capsys, "discriminator_loss", "gelu")
     assert (code, err) == (0, "")
     names = [line.split()[0] for line in out.splitlines()[2:5]]
-    assert names == ["gelu", "discriminator_loss", "discriminator_loss"]
+    assert names == ["discriminator_loss", "discriminator_loss", "gelu"]
     assert "3 leaves of 2 functions, all within tolerance" in out
 
 

@@ -5,32 +5,42 @@ import sys
 import jax
 import pytest
 
+import jaxdl.systems
+from jaxdl.errors import InputError
 from jaxdl.gradcheck.coverage import (
-    NOT_DIFFERENTIABLE,
+    find_reasons,
     public_functions,
+    reason,
     unknown_functions,
 )
-from jaxdl.gradcheck.subjects import SUBJECTS
+from jaxdl.gradcheck.subjects import find_exceptions, find_subjects
 from jaxdl.ops import losses
 
-COVERED = {cover for subject in SUBJECTS.values() for cover in subject.covers}
+COVERED = {cover for s in find_subjects().values() for cover in s.covers}
 
 
 def test_every_public_function_is_checked_or_has_its_reason():
-    """If this fails: give the function a subject in `jaxdl.gradcheck.subjects`, or a
-    reason in `NOT_DIFFERENTIABLE`."""
+    """If this fails: give the function a subject in the `checks.py` beside it, or a
+    reason in its `NOT_DIFFERENTIABLE`."""
     assert unknown_functions(COVERED) == []
 
 
 def test_nothing_is_listed_that_does_not_exist():
-    public = public_functions()
-    missing = {*NOT_DIFFERENTIABLE} - public
+    public, listed = public_functions(), find_exceptions()
+    modules = {name.rpartition(".")[0] for name in public}
+    missing = {*listed} - {*public} - modules
     # Not there while the functions are not: they come with their own module.
     assert missing == set()
     functions = {name for name in COVERED if not name.startswith("ops.activations.")}
-    assert functions <= public
-    assert not COVERED & {*NOT_DIFFERENTIABLE}
-    assert all(reason for reason in NOT_DIFFERENTIABLE.values())
+    assert functions <= {*public}
+    assert not COVERED & {*listed}
+    assert all(listed.values())
+
+
+def test_no_reason_is_listed_that_annotations_give():
+    public, listed = public_functions(), find_exceptions()
+    assert [name for name in listed if name in public and reason(public[name])] == []
+    assert not COVERED & {*find_reasons()}
 
 
 def planted(x):
@@ -87,3 +97,120 @@ def test_all_kinds_of_functions_are_found_in_a_package(tmp_path, monkeypatch):
     names = ["Layer", "compiled", "gate", "part", "tangent"]
     expected = ["room.deeper.file.deep", *(f"room.file.{name}" for name in names)]
     assert found == sorted(expected)
+    assert set(unknown_functions([], "planted_package", ["room"])) > set(found)
+
+
+def annotated(arguments, result):
+    lines = [
+        "from collections.abc import Callable, Mapping, Sequence",
+        "from typing import Any, Literal, NamedTuple",
+        "import dataclasses, jax, numpy as np",
+        "from jax.typing import ArrayLike",
+        "from jaxtyping import Array, Bool, Float, Inexact, Int, Shaped, UInt8",
+        "from jaxdl.types import Model, Params, PRNGKey",
+        "class Pair(NamedTuple):\n    x: Float[Array, '']\n    n: int",
+        "class Sizes(NamedTuple):\n    height: int\n    width: int",
+        "@dataclasses.dataclass\nclass Config:\n    rate: float",
+        f"def f({arguments}){result}: pass",
+    ]
+    names = {"__name__": "annotated"}
+    exec("\n".join(lines), names)
+    return names["f"]
+
+
+TAKES, RETURNS = "it takes no floating arrays", "it returns no floating arrays"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "result", "why"),
+    [
+        ("x", "", None),
+        ("x: Float[Array, ' n']", " -> Float[Array, '']", None),
+        ("x: Float[Array, ' n']", "", None),
+        ("x: int", " -> Float[Array, '']", TAKES),
+        ("n: int, x=0", " -> Float[Array, '']", None),
+        ("x: Any", " -> Any", None),
+        ("params: Params", " -> jax.Array", None),
+        ("x: ArrayLike", " -> jax.Array", None),
+        ("x: Inexact[Array, ''] | float", " -> Shaped[Array, '']", None),
+        ("x: Sequence[Float[Array, '']]", " -> Mapping[str, jax.Array]", None),
+        ("x: list", " -> tuple", None),
+        ("pair: Pair", " -> Pair", None),
+        ("sizes: Sizes", " -> Pair", TAKES),
+        ("pair: Pair", " -> Sizes", RETURNS),
+        ("cfg: Config", " -> Float[Array, '']", TAKES),
+        ("x: UInt8[Array, ' n']", " -> Float[Array, ' n']", TAKES),
+        ("x: Float[Array, ' n']", " -> UInt8[Array, ' n']", RETURNS),
+        ("x: Float[Array, ' n']", " -> Bool[Array, '']", RETURNS),
+        ("x: Float[Array, ' n']", " -> None", RETURNS),
+        ("x: Float[Array, ' n']", " -> float", RETURNS),
+        ("x: Float[np.ndarray, ' n']", " -> Float[Array, ' n']", TAKES),
+        ("x: np.ndarray", " -> np.ndarray", TAKES),
+        ("key: PRNGKey, shape: tuple[int, ...]", " -> Float[Array, '...']", TAKES),
+        ("mode: Literal['a', 'b']", " -> Float[Array, '']", TAKES),
+        ("sizes: list[int]", " -> Model", None),
+        ("rate: float", " -> Callable", None),
+        ("rate: float", " -> Callable[..., Any] | None", None),
+        ("rate: float", " -> tuple[Callable[[Any], Any], int]", None),
+        ("fn: Callable", " -> Float[Array, '']", TAKES),
+        ("*xs: Float[Array, '']", " -> Float[Array, '']", None),
+        ("**options: Any", " -> Float[Array, '']", None),
+    ],
+)
+def test_what_annotations_say(arguments, result, why):
+    assert reason(annotated(arguments, result)) == why
+    assert reason(jax.jit(annotated(arguments, result))) == why
+
+
+CHECKS = """
+from jaxdl.gradcheck.problem import Case, draw_normals
+from jaxdl.gradcheck.subjects import Subject, subject
+from jaxdl.systems.planted.rule import square
+
+NOT_DIFFERENTIABLE = {"systems.planted.networks.steps": "they are flat"}
+
+def make(key):
+    return Case(square, tuple(draw_normals(key, (3,))), ("x",))
+
+def subjects() -> list[Subject]:
+    return [subject("systems.planted.rule.square", make, name=%r)]
+"""
+
+
+@pytest.fixture
+def plant(tmp_path, monkeypatch):
+    """Puts a system with checks into a folder of its own."""
+
+    def make(name):
+        folder = tmp_path / "planted"
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+        (folder / "checks.py").write_text(CHECKS % name)
+        (folder / "networks.py").write_text("def steps(x): ...\ndef net(x): ...\n")
+        (folder / "rule.py").write_text("def square(x): return x**2\ndef cube(x): ...")
+        (folder / "measures.py").write_text("def quality(x): ...\n")
+        (folder / "extras.py").write_text("def unused(x): ...\n")
+        path = [*jaxdl.systems.__path__, str(tmp_path)]
+        monkeypatch.setattr(jaxdl.systems, "__path__", path)
+
+    yield make
+    for name in [name for name in sys.modules if ".planted" in name]:
+        del sys.modules[name]
+    del jaxdl.systems.planted
+
+
+def test_a_system_is_found_by_looking(plant):
+    before = list(find_subjects())
+    plant("planted_square")
+    subjects = find_subjects()
+    assert {*subjects} - {*before} == {"planted_square"}
+    assert find_exceptions()["systems.planted.networks.steps"] == "they are flat"
+    covered = {cover for s in subjects.values() for cover in s.covers}
+    expected = ["systems.planted.networks.net", "systems.planted.rule.cube"]
+    assert unknown_functions(covered) == expected
+
+
+def test_two_subjects_of_one_name_are_refused(plant):
+    plant("gelu")
+    with pytest.raises(InputError, match="planted.checks has a subject 'gelu', and so"):
+        find_subjects()

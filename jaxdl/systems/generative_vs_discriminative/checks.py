@@ -1,4 +1,4 @@
-"""Gaussian models and logistic regression among the subjects of `jaxdl gradcheck`.
+"""Gaussian models and logistic regression for `jaxdl gradcheck`.
 
 The classes are balanced and the weights positive, so every covariance has an inverse.
 """
@@ -7,12 +7,21 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.systems.generative_vs_discriminative import gaussian, logistic
 from jaxdl.types import PRNGKey
 
-_LABELS = jnp.array([0, 1, 1, 0, 1, 0])
+_ROOM = "systems.generative_vs_discriminative."
+
+NOT_DIFFERENTIABLE = {
+    _ROOM + "logistic.fit_logistic": "it minimises logistic_objective, which is checked"
+}
+"""Functions that no gradient goes through, and why."""
+
+_LABELS = np.array([0, 1, 1, 0, 1, 0])
 _SHAPES = (6, 2), (6,)  # of points and weights
 _LINE = (2,), ()  # of w and b
 
@@ -84,27 +93,25 @@ def _logistic_objective(key):
     return Case(fn, args, ("linear", "x", "weights"), hand=hand)
 
 
-def _rows() -> list[tuple[str, tuple[str, ...], Callable[[PRNGKey], Case]]]:
-    fit, room = "fit_discriminant", "systems.generative_vs_discriminative.gaussian."
+def subjects() -> list[Subject]:
+    """Gaussian fits and discriminants, and the logistic objective."""
+    room = _ROOM + "gaussian."
     line = _through_fit(lambda fitted, x: gaussian.discriminant_line(fitted))
-    objective = tuple(
-        f"systems.generative_vs_discriminative.logistic.{name}"
-        for name in ("logistic_objective", "linear_logits")
-    )
+    logits = _through_fit(gaussian.discriminant_logits)
     return [
-        ("fit_gaussian", (room + "fit_gaussian",), _fit_gaussian),
-        ("sample_gaussian", (room + "sample_gaussian",), _sample_gaussian),
-        (fit, (room + fit,), _fit_discriminant(False)),
-        (f"{fit}[diagonal]", (room + fit,), _fit_discriminant(True)),
-        (
-            "discriminant_logits",
-            (room + "discriminant_logits",),
-            _through_fit(gaussian.discriminant_logits),
+        subject(room + "fit_gaussian", _fit_gaussian),
+        subject(room + "sample_gaussian", _sample_gaussian),
+        subject(room + "fit_discriminant", _fit_discriminant(False)),
+        subject(
+            room + "fit_discriminant",
+            _fit_discriminant(True),
+            name="fit_discriminant[diagonal]",
         ),
-        ("discriminant_line", (room + "discriminant_line",), line),
-        ("logistic_objective", objective, _logistic_objective),
+        subject(room + "discriminant_logits", logits),
+        subject(room + "discriminant_line", line),
+        subject(
+            _ROOM + "logistic.logistic_objective",
+            _logistic_objective,
+            _ROOM + "logistic.linear_logits",
+        ),
     ]
-
-
-CLASSIFIERS = _rows()
-"""Name, covered functions and `make` of each subject."""

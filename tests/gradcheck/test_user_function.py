@@ -7,7 +7,11 @@ import jax.numpy as jnp
 import pytest
 
 from jaxdl.errors import InputError
-from jaxdl.gradcheck.own import check_own, load_function, parse_shapes
+from jaxdl.gradcheck.user_function import (
+    check_user_function,
+    load_function,
+    parse_shapes,
+)
 
 MODULE = """
 import jax
@@ -80,7 +84,7 @@ def own_folder(tmp_path, monkeypatch):
 
 
 def test_a_right_function(own_folder):
-    w, b = check_own("own_losses:myloss", ["4,3", "3"])
+    w, b = check_user_function("own_losses:myloss", ["4,3", "3"])
     assert (w.leaf, w.shape, w.status) == ("w", (4, 3), "ok")
     assert (b.leaf, b.shape, b.status) == ("b", (3,), "ok")
     assert list(w.errors) == ["forward", "central"] and w.worst < 1e-9
@@ -88,24 +92,25 @@ def test_a_right_function(own_folder):
 
 
 def test_a_wrong_function(own_folder):
-    (leaf,) = check_own("own_losses:wrong", ["3"])
+    (leaf,) = check_user_function("own_losses:wrong", ["3"])
     assert leaf.status == "over" and leaf.failed
 
 
 def test_arguments_without_names_a_scalar_and_a_nested_name(own_folder):
-    leaves = check_own("own_losses:total", ["2", "()"])
+    leaves = check_user_function("own_losses:total", ["2", "()"])
     assert [(leaf.leaf, leaf.shape) for leaf in leaves] == [
         ("parts0", (2,)),
         ("parts1", ()),
     ]
     assert not any(leaf.failed for leaf in leaves)
-    (leaf,) = check_own("own_losses:Loss.inner", ["2"])
+    (leaf,) = check_user_function("own_losses:Loss.inner", ["2"])
     assert leaf.status == "ok"
 
 
 def test_the_seed_decides_the_point(own_folder):
     first, again, other = (
-        check_own("own_losses:myloss", ["4,3", "3"], seed=seed) for seed in (1, 1, 2)
+        check_user_function("own_losses:myloss", ["4,3", "3"], seed=seed)
+        for seed in (1, 1, 2)
     )
     assert first == again != other
 
@@ -166,7 +171,7 @@ def test_the_current_folder_comes_first(own_folder):
 )
 def test_bad_input_is_one_clear_sentence(target, shapes, sentence, own_folder):
     with pytest.raises(InputError, match=sentence) as caught:
-        check_own(target, shapes)
+        check_user_function(target, shapes)
     assert "\n" not in str(caught.value)
 
 

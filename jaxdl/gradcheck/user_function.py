@@ -19,7 +19,7 @@ from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.problem import Case, draw_normal
 
 
-def check_own(
+def check_user_function(
     target: str, shapes: Sequence[str], *, seed: int = 0, step: float = STEP
 ) -> list[LeafReport]:
     """Check a function of arrays that gives one number, at a random point.

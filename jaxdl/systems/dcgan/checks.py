@@ -1,17 +1,20 @@
-"""Convolutional GANs among the subjects of `jaxdl gradcheck`."""
+"""Convolutional GANs for `jaxdl gradcheck`."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals
+from jaxdl.gradcheck.problem import Case, draw_normal, draw_params
+from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.nn.batch_norm import batch_norm, moments
 from jaxdl.nn.linen import from_linen
 from jaxdl.systems.dcgan.networks import Discriminator, Generator
 from jaxdl.types import PRNGKey
+
+NOT_DIFFERENTIABLE: dict[str, str] = {}
+"""Functions that no gradient goes through, and why."""
 
 _SIDES = (5, 3, 2)
 
@@ -19,14 +22,11 @@ _SIDES = (5, 3, 2)
 def _net(
     module: Any, plain: Callable, input_shape: tuple[int, int]
 ) -> Callable[[PRNGKey], Case]:
-    """With weights of the size of a kernel's inputs."""
+    """A network, held against the same one by XLA's own convolutions."""
 
     def make(key):
         model = from_linen(module, example=jnp.zeros(input_shape))
-        leaves, treedef = jax.tree.flatten(jax.eval_shape(model.init, key))
-        draws = draw_normals(key, *(leaf.shape for leaf in leaves))
-        scales = [math.prod(leaf.shape[:-1]) ** -0.5 for leaf in leaves]
-        params = jax.tree.unflatten(treedef, map(jnp.multiply, draws, scales))
+        params = draw_params(key, model.init)
         x = draw_normal(jax.random.fold_in(key, 99), input_shape)
         return Case(model.apply, (params, x), ("params", "x"), plain=plain)
 
@@ -86,28 +86,33 @@ def _features(params, x):
     return x.reshape(-1, 4, 2, 4, 2, 1).max(axis=(2, 4)).reshape(len(x), -1)
 
 
-_ROOM = "systems.dcgan.networks."
-_OWN = _ROOM + "dcgan", _ROOM + "Generator"
-_JUDGE = _ROOM + "dcgan", _ROOM + "Discriminator"
-_TRANSPOSED = _generator(_transposed, "ConvTranspose_0")
-_RESIZED = _generator(_resized, "Conv_0")
-
-DCGAN = [
-    (
-        "dcgan[transposed]",
-        _OWN,
-        _net(Generator(_SIDES, 1, 1, "transposed"), _TRANSPOSED, (3, 2)),
-    ),
-    ("dcgan[resize]", _OWN, _net(Generator(_SIDES, 1, 1, "resize"), _RESIZED, (3, 2))),
-    (
-        "dcgan[discriminator]",
-        _JUDGE,
-        _net(Discriminator(_SIDES, 1, 1), _discriminator, (3, 25)),
-    ),
-    (
-        "dcgan_features[gan]",
-        (_ROOM + "dcgan_features",),
-        _net(Discriminator((15, 8), 1, 1, pooled=True), _features, (1, 225)),
-    ),
-]
-"""Name, covered functions and `make` of each subject."""
+def subjects() -> list[Subject]:
+    """Both generators, the discriminator and its features."""
+    room = "systems.dcgan.networks."
+    generator = (room + "dcgan", room + "Generator")
+    discriminator = (room + "dcgan", room + "Discriminator")
+    return [
+        *(
+            Subject(
+                f"dcgan[{form}]",
+                generator,
+                _net(
+                    Generator(_SIDES, 1, 1, form), _generator(enlarged, first), (3, 2)
+                ),
+            )
+            for form, enlarged, first in (
+                ("transposed", _transposed, "ConvTranspose_0"),
+                ("resize", _resized, "Conv_0"),
+            )
+        ),
+        Subject(
+            "dcgan[discriminator]",
+            discriminator,
+            _net(Discriminator(_SIDES, 1, 1), _discriminator, (3, 25)),
+        ),
+        subject(
+            room + "dcgan_features",
+            _net(Discriminator((15, 8), 1, 1, pooled=True), _features, (1, 225)),
+            name="dcgan_features[gan]",
+        ),
+    ]
