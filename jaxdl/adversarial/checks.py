@@ -22,9 +22,9 @@ from jaxdl.types import Model, PRNGKey
 
 NOT_DIFFERENTIABLE = {
     "adversarial.networks.uniform": "it draws initial weights",
-    "adversarial.objectives.image_rows": "images are bytes",
     "adversarial.health": "it judges what a run has logged",
     "adversarial.parzen": "it measures samples, and nothing is trained with it",
+    "adversarial.step": "it applies gradients of losses, which are checked",
 }
 """Functions, and whole modules, that no gradient goes through, and why."""
 

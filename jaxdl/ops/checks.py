@@ -15,7 +15,10 @@ from jaxdl.ops import boltzmann, corruption, divergences, gaussians, losses, num
 from jaxdl.ops.activations import ACTIVATIONS, Activation, maxout
 from jaxdl.types import PRNGKey
 
-NOT_DIFFERENTIABLE = {"ops.activations.activation": "it looks up a row of a table"}
+NOT_DIFFERENTIABLE = {
+    "ops.activations.activation": "it looks up a row of a table",
+    "ops.images.image_rows": "images are bytes",
+}
 """Functions that no gradient goes through, and why."""
 
 _FIVE, _SHAPE, _THREE = (2, 5), (4, 3), (2, 3)
