@@ -7,11 +7,7 @@ from jaxdl.adversarial import checks
 
 SUBJECTS = {subject.name: subject for subject in checks.subjects()}
 
-# Wide networks take minutes; `-m slow` checks them all.
-WIDE = ("paper_gan", "small_gan")
-ORDINARY = [name for name in SUBJECTS if not name.startswith(WIDE)]
 
-
-@pytest.mark.parametrize("name", ORDINARY)
+@pytest.mark.parametrize("name", SUBJECTS)
 def test_derivatives_hold(name):
     assert_derivatives_hold(SUBJECTS[name])

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import jax
 
-from jaxdl.adversarial.networks import plane_gan
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.systems.gan_theory import quadrature
 from jaxdl.systems.gan_theory.flow import coupling_flow
+from jaxdl.systems.gan_theory.networks import plane_gan
 
 NOT_DIFFERENTIABLE: dict[str, str] = {}
 """Functions that no gradient goes through, and why."""
@@ -61,7 +61,7 @@ def subjects() -> list[Subject]:
             for method in ("apply", "log_density")
         ),
         subject(
-            "adversarial.networks.plane_gan",
+            room + "networks.plane_gan",
             _plane_discriminator,
             name="plane_gan[discriminator]",
         ),
