@@ -108,7 +108,7 @@ def crossing(
 
 
 def curve_metrics(
-    curves: Mapping[str, Float[Array, " sizes"] | Float[np.ndarray, " sizes"]],
+    curves: Mapping[str, Sequence[float | int] | Array | np.ndarray],
     sizes: Sequence[int],
     *,
     discriminative: str,
