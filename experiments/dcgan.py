@@ -23,11 +23,11 @@ import optax
 from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.networks import mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.sampler import draw, make_sampler_with_population_statistics
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, load_images
 from jaxdl.errors import InputError
-from jaxdl.figures.grids import save_images
 from jaxdl.ops import mean_image
 from jaxdl.systems.dcgan import extras as dcgan_extras
 from jaxdl.systems.dcgan import measures
@@ -140,7 +140,9 @@ def build(cfg: Config):
             base_channels=cfg.base_channels,
             upsampling=cfg.upsampling,
         )
-    return gan, measures.make_settled_sampler(gan.generator, gan.latent_size, shape)
+    return gan, make_sampler_with_population_statistics(
+        gan.generator, gan.latent_size, shape
+    )
 
 
 def make_experiment(cfg: Config) -> Experiment:
@@ -256,7 +258,7 @@ def make_protocols(cfg: Config, data) -> dict[str, Any]:
 def train(cfg: Config) -> int:
     """Train, or draw from a finished run."""
     if cfg.sample is not None:
-        return draw(cfg)
+        return draw(restore, cfg.out, cfg.sample, cfg.seed)
     cfg = config.fill_defaults(cfg, RECIPES[cfg.data])
     build(cfg)  # sizes that do not fit are refused before data is read
     if cfg.classifier is not None:
@@ -269,17 +271,11 @@ def train(cfg: Config) -> int:
     return run("dcgan", experiment, data, cfg).exit_code
 
 
-def draw(cfg: Config) -> int:
-    """Write `--sample` images of the run in `--out`: a picture and a NumPy array."""
-    if cfg.out is None:
-        raise InputError("--sample needs --out FOLDER: the folder of a finished run")
-    trained = read_config(cfg.out, "dcgan", Config)
-    _, (state, *_) = load_run(cfg.out, make_experiment(trained))
-    key = jax.random.fold_in(jax.random.key(cfg.seed), 4)
-    images = build(trained)[1].images(state.gen_params, key, cfg.sample)
-    name = f"{cfg.sample}-seed-{cfg.seed}"
-    print(save_images(images, cfg.out / "samples", name))
-    return 0
+def restore(folder: Path):
+    """The first seed's state of a finished run, and the sampler of its generator."""
+    trained = read_config(folder, "dcgan", Config)
+    _, (state, *_) = load_run(folder, make_experiment(trained))
+    return state, build(trained)[1]
 
 
 def main(argv=None) -> int:

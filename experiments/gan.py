@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-import jax
 import optax
 
 from jaxdl.adversarial import losses as adversarial
@@ -23,12 +22,11 @@ from jaxdl.adversarial.figures import gan_figures
 from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.networks import mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
-from jaxdl.adversarial.sampler import make_sampler
+from jaxdl.adversarial.sampler import draw, make_sampler
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.data import IMAGE_SHAPES, DataName, load_images
 from jaxdl.errors import InputError
-from jaxdl.figures.grids import save_images
 from jaxdl.ops import mean_image
 from jaxdl.systems.gan.max_column_norm import max_column_norm
 from jaxdl.systems.gan.measures import gan_protocols, make_gan_evaluate
@@ -127,7 +125,7 @@ def make_experiment(cfg: Config) -> Experiment:
 def train(cfg: Config) -> int:
     """Train, or draw from a finished run."""
     if cfg.sample is not None:
-        return draw(cfg)
+        return draw(restore, cfg.out, cfg.sample, cfg.seed)
     cfg = config.fill_defaults(cfg, RECIPES[cfg.data])
     data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
     protocols = gan_protocols(data, cfg.parzen_samples, cfg.networks)
@@ -135,17 +133,11 @@ def train(cfg: Config) -> int:
     return run("gan", experiment, data, cfg).exit_code
 
 
-def draw(cfg: Config) -> int:
-    """Write `--sample` images of the run in `--out`: a picture and a NumPy array."""
-    if cfg.out is None:
-        raise InputError("--sample needs --out FOLDER: the folder of a finished run")
-    trained = read_config(cfg.out, "gan", Config)
-    _, (state, *_) = load_run(cfg.out, make_experiment(trained))
-    key = jax.random.fold_in(jax.random.key(cfg.seed), 4)
-    images = build(trained)[1].images(state.gen_params, key, cfg.sample)
-    name = f"{cfg.sample}-seed-{cfg.seed}"
-    print(save_images(images, cfg.out / "samples", name))
-    return 0
+def restore(folder: Path):
+    """The first seed's state of a finished run, and the sampler of its generator."""
+    trained = read_config(folder, "gan", Config)
+    _, (state, *_) = load_run(folder, make_experiment(trained))
+    return state, build(trained)[1]
 
 
 def main(argv=None) -> int:

@@ -31,6 +31,7 @@ from jaxdl.data import Images, balanced_order, load_images, train_on_all
 from jaxdl.data.pictures import mobilenet_input, squeezenet_input
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.measures.classification import error_percent
 from jaxdl.models.lenet import modern_lenet
 from jaxdl.models.mobilenet import mobilenet, mobilenet_features
@@ -40,10 +41,10 @@ from jaxdl.ops.losses import softmax_cross_entropy
 from jaxdl.systems.transfer import networks as transfer
 from jaxdl.systems.transfer.augmentation import randomly_mirrored, randomly_shifted
 from jaxdl.systems.transfer.data import (
+    CHUNK,
     Examples,
     FeaturedImages,
     featured_images,
-    in_chunks,
 )
 from jaxdl.systems.transfer.figures import transfer_figures
 from jaxdl.train import config, step
@@ -268,7 +269,8 @@ def make_experiment(cfg: Config, make_net: Callable[[], Net]) -> Experiment:
             "guesses": jnp.full(len(data.held_out.label), -1),  # none before the end
         }
         if final:
-            logits = in_chunks(learner.predict, finished, data.held_out)
+            predict = functools.partial(learner.predict, finished)
+            logits = in_chunks(predict, data.held_out, size=CHUNK)
             values[measure] = error_percent(logits, data.held_out.label)
             values["guesses"] = jnp.argmax(logits, axis=-1)
         return values

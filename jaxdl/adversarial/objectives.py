@@ -15,7 +15,7 @@ from jaxdl.ops.images import image_rows
 
 
 def game_measures(
-    real_logits: Float[Array, " batch"], fake_logits: Float[Array, " batch"]
+    real_logits: Float[Array, " real_batch"], fake_logits: Float[Array, " fake_batch"]
 ) -> dict[str, Float[Array, ""]]:
     """`value` (V(D, G), nats), `d_real` (mean D(x)), `d_fake` (mean D(G(z)))."""
     return {
@@ -26,7 +26,7 @@ def game_measures(
 
 
 def critic_measures(
-    real_scores: Float[Array, " batch"], fake_scores: Float[Array, " batch"]
+    real_scores: Float[Array, " real_batch"], fake_scores: Float[Array, " fake_batch"]
 ) -> dict[str, Float[Array, ""]]:
     """`distance`: how much higher a critic scores data than samples, on average.
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -9,14 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
+from jaxdl.adversarial.population_statistics import (
+    make_params_with_population_statistics,
+    model_with_population_statistics,
+)
+from jaxdl.adversarial.state import GanState
+from jaxdl.errors import InputError
+from jaxdl.figures.grids import save_images
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.types import Model, Params, PRNGKey
 
 STRIP_IMAGES = 20
+CHUNK = 500
 
 
 class Sampler(NamedTuple):
-    """Ways to draw images from a generator, compiled once per number of images.
+    """Ways to draw images from a generator. One program serves any number of them.
 
     Attributes:
       pixels: `pixels(gen_params, key, n)`: n flat images in [0, 1].
@@ -35,19 +45,40 @@ class Sampler(NamedTuple):
 def make_sampler(
     generator: Model, latent_size: int, image_shape: tuple[int, int, int]
 ) -> Sampler:
-    """The sampler of a generator that maps standard normal latents to flat images."""
+    """The sampler of a generator that maps each standard normal latent to its image."""
+    return _sampler(lambda params: params, generator.apply, latent_size, image_shape)
 
-    @functools.partial(jax.jit, static_argnums=2)
+
+def make_sampler_with_population_statistics(
+    generator: Model, latent_size: int, image_shape: tuple[int, int, int]
+) -> Sampler:
+    """The sampler of a generator that normalises batches in training.
+
+    Every sample is made with population statistics, so none depends on its neighbours.
+    """
+    fixed = make_params_with_population_statistics(generator, latent_size)
+    apply = model_with_population_statistics(generator).apply
+    return _sampler(fixed, apply, latent_size, image_shape)
+
+
+def _sampler(
+    fixed: Callable, apply: Callable, latent_size: int, image_shape: tuple[int, ...]
+) -> Sampler:
+    """The sampler that maps latents by `apply(fixed(gen_params), z)`."""
+    compiled = jax.jit(apply)
+
+    def generate(gen_params: Params, z: Float[Array, "n latent"]):
+        fn = functools.partial(compiled, fixed(gen_params))
+        return in_chunks(fn, z, size=CHUNK, pad=True)
+
     def pixels(gen_params: Params, key: PRNGKey, num: int):
-        z = jax.random.normal(key, (num, latent_size))
-        return _in_chunks(functools.partial(generator.apply, gen_params), z)
+        return generate(gen_params, jax.random.normal(key, (num, latent_size)))
 
     def images(gen_params: Params, key: PRNGKey, num: int):
         return to_bytes(pixels(gen_params, key, num), image_shape)
 
     def interpolate(gen_params: Params, key: PRNGKey, rows: int, columns: int):
-        z = latent_paths(key, rows, columns, latent_size)
-        flat = generator.apply(gen_params, z)
+        flat = generate(gen_params, latent_paths(key, rows, columns, latent_size))
         return to_bytes(flat, image_shape).reshape(rows, columns, *image_shape)
 
     return Sampler(pixels, images, interpolate)
@@ -63,11 +94,6 @@ def latent_paths(
     return z.reshape(rows * columns, latent_size)
 
 
-def _in_chunks(apply: Callable, x: jax.Array) -> jax.Array:
-    """`apply` over a leading axis, a thousand rows at a time to save memory."""
-    return jax.lax.map(lambda row: apply(row[None])[0], x, batch_size=1000)
-
-
 def nearest_images(
     samples: UInt8[np.ndarray, "n height width channels"],
     images: UInt8[Array, "m height width channels"],
@@ -80,3 +106,32 @@ def nearest_images(
     flat = unit_pixels(jnp.asarray(samples))
     squares = jax.lax.map(squared_distances, images, batch_size=256)
     return np.asarray(images[jnp.argmin(squares, axis=0)])
+
+
+def draw(
+    restore: Callable[[Path], tuple[GanState, Sampler]],
+    out: Path | None,
+    num: int,
+    seed: int,
+) -> int:
+    """Write images of a finished run to its folder: a picture and a NumPy array.
+
+    Args:
+      restore: from the folder to the run's state and the sampler of its generator.
+      out: folder of the run, as `--out` names it.
+      num: images to draw.
+      seed: of their latents.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      InputError: without a folder, and as `restore` does.
+    """
+    if out is None:
+        raise InputError("--sample needs --out FOLDER: the folder of a finished run")
+    state, sampler = restore(out)
+    key = jax.random.fold_in(jax.random.key(seed), 4)
+    images = sampler.images(state.gen_params, key, num)
+    print(save_images(images, out / "samples", f"{num}-seed-{seed}"))
+    return 0

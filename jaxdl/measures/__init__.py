@@ -1,7 +1,7 @@
 """Measures that two or more systems use."""
 
 from jaxdl.measures.binary_pixels import held_out_pixels as held_out_pixels
-from jaxdl.measures.chunks import by_thousands as by_thousands
+from jaxdl.measures.chunks import in_chunks as in_chunks
 from jaxdl.measures.classification import error_percent as error_percent
 from jaxdl.measures.classification import (
     make_classification_evaluate as make_classification_evaluate,

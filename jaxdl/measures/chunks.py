@@ -1,35 +1,65 @@
-"""Functions of many images, a chunk at a time to save memory."""
+"""Functions of many rows, a chunk at a time to save memory."""
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-from jaxtyping import Array, UInt8
+import jax.numpy as jnp
+import numpy as np
 
-from jaxdl.ops.images import unit_pixels
-from jaxdl.types import Params
+CHUNK = 1000
+"""Rows at a time, unless a caller wants fewer or more."""
 
 
-@functools.partial(jax.jit, static_argnames=("fn", "inputs_of"))
-def by_thousands(
-    fn: Callable[[Params, Any], Any],
-    params: Params,
-    image: UInt8[Array, "n height width channels"],
-    *,
-    inputs_of: Callable[[Array], Array] = unit_pixels,
+def in_chunks(
+    fn: Callable[[Any], Any], rows: Any, *, size: int = CHUNK, pad: bool = False
 ) -> Any:
-    """`fn(params, x)` of many images, a thousand at a time to save memory.
+    """`fn(rows)`, computed for `size` rows at a time.
 
     Args:
-      fn: of inputs, by default flat images [batch pixels] in [0, 1]; what it gives has
-        the same first axis. Compiled once for each.
-      params: its first argument.
-      image: bytes.
-      inputs_of: makes the inputs of them (`jaxdl.ops.unit_images` keeps the shape).
+      fn: of some of the rows, each result depending on its own row only; compiled by
+        the caller. Chunks of one length share a program.
+      rows: tree of arrays that share their first axis.
+      size: rows in a chunk, 1 or more.
+      pad: fill the last chunk up to `size` with zeros, and cut the results off again:
+        one program then serves any number of rows. Without it a last chunk that is
+        shorter compiles a second one.
+
+    Returns:
+      A tree of arrays like that of `fn`, with the first axis of `rows`.
     """
+    num = jax.tree.leaves(rows)[0].shape[0]
+    parts = [fn(_padded(part, size) if pad else part) for part in chunks(rows, size)]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:num], *parts)
 
-    def one(image):
-        return jax.tree.map(lambda y: y[0], fn(params, inputs_of(image[None])))
 
-    return jax.lax.map(one, image, batch_size=min(1000, len(image)))
+def chunks(rows: Any, size: int = CHUNK) -> Iterator[Any]:
+    """`rows` in parts of `size`, the last one possibly shorter; at least one part.
+
+    Args:
+      rows: tree of arrays that share their first axis.
+      size: rows in a part, 1 or more.
+    """
+    num = jax.tree.leaves(rows)[0].shape[0]
+    for start in range(0, max(num, 1), size):
+        stop = min(start + size, num)
+        yield jax.tree.map(lambda leaf, a=start, b=stop: _cut(leaf, a, b), rows)
+
+
+def _cut(leaf: Any, start: int, stop: int) -> Any:
+    if isinstance(leaf, np.ndarray):
+        return leaf[start:stop]
+    # Indexing compiles a program for every start; this one takes it as an argument.
+    return jax.lax.dynamic_slice_in_dim(leaf, start, stop - start)
+
+
+def _padded(rows: Any, size: int) -> Any:
+    def padded(leaf):
+        leaf = jnp.asarray(leaf)
+        missing = size - leaf.shape[0]
+        if not missing:
+            return leaf
+        zeros = jnp.zeros((missing, *leaf.shape[1:]), leaf.dtype)
+        return jnp.concatenate([leaf, zeros])
+
+    return jax.tree.map(padded, rows)

@@ -1,11 +1,13 @@
 """How well a classifier does on images that it was not trained on."""
 
+import functools
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxdl.measures.chunks import by_thousands
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import unit_pixels
 from jaxdl.ops.losses import softmax_cross_entropy
 from jaxdl.types import ApplyFn, EvaluateFn, Params
@@ -37,8 +39,12 @@ def make_classification_evaluate(
       inputs_of: makes the inputs of bytes (`jaxdl.ops.unit_images` keeps the shape).
     """
 
+    @jax.jit
+    def compiled(params: Params, image):
+        return apply_fn(params, inputs_of(image))
+
     def logits_of(params: Params, image):
-        return by_thousands(apply_fn, params, image, inputs_of=inputs_of)
+        return in_chunks(functools.partial(compiled, params), image)
 
     def evaluate(state, data, key, final: bool) -> dict[str, Array]:
         del key  # nothing is drawn

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxdl.adversarial.sampler import make_sampler, nearest_images
+from jaxdl.adversarial.population_statistics import NUM_STATISTICS
+from jaxdl.adversarial.sampler import (
+    latent_paths,
+    make_sampler,
+    make_sampler_with_population_statistics,
+    nearest_images,
+)
 from jaxdl.systems.gan.networks import small_gan
 from jaxdl.types import Model
 
@@ -90,20 +96,30 @@ def test_interpolation_keeps_the_variance(sampler):
 def test_interpolation_ends_are_the_generators_images():
     gan = small_gan(6)
     params = jax.jit(gan.generator.init)(jax.random.key(0))
-    seen = []
-
-    def apply(params, z):
-        seen.append(z)
-        return gan.generator.apply(params, z)
-
-    spying = make_sampler(gan.generator._replace(apply=apply), gan.latent_size, SHAPE)
-    paths = spying.interpolate(params, KEY, 3, 5)
-    latents = seen[0].reshape(3, 5, gan.latent_size)
+    sampler = make_sampler(gan.generator, gan.latent_size, SHAPE)
+    paths = sampler.interpolate(params, KEY, 3, 5)
+    latents = latent_paths(KEY, 3, 5, gan.latent_size).reshape(3, 5, gan.latent_size)
     for column in (0, -1):
         flat = np.asarray(gan.generator.apply(params, latents[:, column]))
         nearest = np.floor(flat * 255 + 0.5).reshape(3, *SHAPE)
         np.testing.assert_array_equal(paths[:, column], nearest)
     assert not np.array_equal(paths[:, 0], paths[:, -1])
+
+
+def linear(params, x, *, statistics=None, with_statistics=False):
+    """A net that takes off the mean: that of its batch, or a known one."""
+    mean = x.mean() if statistics is None else statistics
+    y = (x - mean) * params
+    return (y, mean) if with_statistics else y
+
+
+def test_samples_have_population_statistics():
+    sampler = make_sampler_with_population_statistics(Model(None, linear), 4, (2, 2, 1))
+    latents = jax.random.normal(jax.random.key(0), (NUM_STATISTICS, 4))
+    found = sampler.pixels(jnp.float32(3.0), KEY, 6)
+    expected = 3 * (jax.random.normal(KEY, (6, 4)) - latents.mean())
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert sampler.interpolate(jnp.float32(3.0), KEY, 2, 3).shape == (2, 3, 2, 2, 1)
 
 
 @pytest.mark.parametrize("num_images", [1, 5, 256, 300])

@@ -15,9 +15,9 @@ from jaxdl.figures.grids import (
     new_figure,
     weight_images,
 )
-from jaxdl.measures.chunks import by_thousands
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import to_bytes, unit_pixels
-from jaxdl.systems.autoencoder.measures import Coder, neighbour_accuracy
+from jaxdl.systems.autoencoder.measures import Coder, make_encode, neighbour_accuracy
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import PRNGKey
 
@@ -158,7 +158,7 @@ def _maps(records, coders):
 
 
 def _two_numbers(coder: Coder, record: Any, split: Any) -> np.ndarray:
-    codes = by_thousands(coder.encode, _params(record), split.image)
+    codes = in_chunks(make_encode(coder, _params(record)), split.image)
     return np.asarray(codes)[:, :2]
 
 

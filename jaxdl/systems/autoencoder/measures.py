@@ -1,5 +1,6 @@
 """How well codes give images back, and whether they keep classes apart."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxdl.measures.chunks import by_thousands
+from jaxdl.measures.chunks import in_chunks
+from jaxdl.ops.images import unit_pixels
 from jaxdl.ops.losses import squared_error
 from jaxdl.types import EvaluateFn, Params
 
@@ -25,6 +27,12 @@ class Coder(NamedTuple):
     encode: Callable[[Params, Float[Array, "batch pixels"]], Float[Array, "batch _"]]
     decode: Callable[[Params, Float[Array, "batch _"]], Float[Array, "batch pixels"]]
     pixels: Callable[[jax.Array], jax.Array] = jax.nn.sigmoid
+
+
+def make_encode(coder: Coder, params: Params) -> Callable[[jax.Array], jax.Array]:
+    """`encode(image)`, compiled: codes of images [batch height width channels]."""
+    compiled = jax.jit(lambda params, image: coder.encode(params, unit_pixels(image)))
+    return functools.partial(compiled, params)
 
 
 def neighbour_accuracy(
@@ -73,12 +81,14 @@ def make_reconstruction_evaluate(
       neighbours: how many vote; without it there is no vote.
     """
 
-    def errors(params, x):
+    @jax.jit
+    def errors(params, image):
+        x = unit_pixels(image)
         outputs = coder.decode(params, coder.encode(params, x))
         return error_fn(outputs, x), squared_error(coder.pixels(outputs), x)
 
     def measure(name, params, image):
-        found = by_thousands(errors, params, image)
+        found = in_chunks(functools.partial(errors, params), image)
         names = f"{name}_loss", f"{name}_squared_error"
         return dict(zip(names, map(jnp.mean, found), strict=True))
 
@@ -89,9 +99,9 @@ def make_reconstruction_evaluate(
             return values
         values |= measure("test", state.params, data.test.image)
         if neighbours is not None:
-            points = []
+            encode, points = make_encode(coder, state.params), []
             for split in (data.train, data.test):
-                codes = by_thousands(coder.encode, state.params, split.image)
+                codes = in_chunks(encode, split.image)
                 points += [np.asarray(codes), np.asarray(split.label)]
             accuracy = neighbour_accuracy(*points, neighbours=neighbours)
             values["knn_accuracy_percent"] = np.float32(accuracy)

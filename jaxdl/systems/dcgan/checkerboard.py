@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
+from jaxdl.measures.chunks import chunks
 
 PERIODS = (2, 4)
 
@@ -99,8 +100,7 @@ def _power(images: ArrayLike, multiple: int) -> np.ndarray:
         raise InputError("images hold values that are not finite: leave those out")
     size = shape[1] // multiple * multiple
     power = np.zeros((size, size))
-    for start in range(0, len(images), 500):  # to save memory
-        part = images[start : start + 500, :size, :size].astype(np.float64)
-        waves = np.fft.fft2(part, axes=(1, 2))
+    for part in chunks(images, 500):
+        waves = np.fft.fft2(part[:, :size, :size].astype(np.float64), axes=(1, 2))
         power += np.sum(waves.real**2 + waves.imag**2, axis=(0, 3))
     return power / (len(images) * shape[3])

@@ -7,16 +7,17 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxdl.adversarial.population_statistics import (
+    NUM_STATISTICS,
+    make_params_with_population_statistics,
+    model_with_population_statistics,
+    params_with_population_statistics,
+)
+from jaxdl.adversarial.sampler import CHUNK
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import unit_pixels
 from jaxdl.systems.dcgan.coloured import colour_of_image
 from jaxdl.systems.dcgan.latent_arithmetic import latent_arithmetic, make_attributes
-from jaxdl.systems.dcgan.measures import (
-    NUM_STATISTICS,
-    in_chunks,
-    make_settle,
-    settle,
-    settled,
-)
 from jaxdl.types import Model, Params, PRNGKey
 
 
@@ -32,12 +33,12 @@ def make_arithmetic(
       generator, latent_size, image_shape: of coloured digits.
       logits: of grey images [n height width 1] in [0, 1], of the ten digits.
     """
-    with_statistics = make_settle(generator, latent_size)
-    apply = jax.jit(settled(generator).apply)
+    fixed = make_params_with_population_statistics(generator, latent_size)
+    apply = jax.jit(model_with_population_statistics(generator).apply)
     classify = make_attributes(logits, colour_of_image)
 
     def arithmetic(gen_params: Params, key: PRNGKey, num_trials: int):
-        pair = with_statistics(gen_params)
+        pair = fixed(gen_params)
 
         def generate(z):
             return apply(pair, z).reshape(-1, *image_shape)
@@ -95,16 +96,16 @@ def make_feature_accuracy(features: Model) -> Callable:
       Radford, Metz & Chintala, 2016, section 5.1.
     """
 
-    with_statistics = jax.jit(functools.partial(settle, features))
-    apply = jax.jit(settled(features).apply)
+    fixed = jax.jit(functools.partial(params_with_population_statistics, features))
+    apply = jax.jit(model_with_population_statistics(features).apply)
 
     def measure(state, data, key) -> dict[str, float]:
         del key
         splits = data.train, data.validation, data.test
         rows = [unit_pixels(split.image) for split in splits]
-        pair = with_statistics(state.disc_params, rows[0][:NUM_STATISTICS])
+        pair = fixed(state.disc_params, rows[0][:NUM_STATISTICS])
         fn = functools.partial(apply, pair)
-        found = [in_chunks(fn, np.asarray(x)) for x in rows]
+        found = [np.asarray(in_chunks(fn, x, size=CHUNK, pad=True)) for x in rows]
         scale = np.sqrt(np.mean(found[0] ** 2))
         labels = [np.asarray(split.label) for split in splits]
         return {"svm_accuracy": linear_accuracy([x / scale for x in found], labels)}

@@ -1,14 +1,14 @@
 """Distances between two sets of images, in the features of a network."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
+from jaxdl.measures.chunks import chunks
 
-CHUNK = 1000  # rows of a kernel or of distances in memory at once
+CHUNK = 1000  # rows of a kernel in memory at once
 
 
 class KernelDistance(NamedTuple):
@@ -126,7 +126,7 @@ def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> KernelDista
 def _kernel_sums(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums of k(a_i, b_j) over j, one for each i, and over i, one for each j."""
     rows, columns = [], np.zeros(len(b))
-    for part in chunks(a):
+    for part in chunks(a, CHUNK):
         kernel = _cubic(part @ b.T / a.shape[1])
         rows.append(kernel.sum(axis=1))
         columns += kernel.sum(axis=0)
@@ -135,9 +135,3 @@ def _kernel_sums(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _cubic(product: np.ndarray) -> np.ndarray:
     return (product + 1) * (product + 1) * (product + 1)  # a power takes far longer
-
-
-def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Parts of an array, `CHUNK` rows in each but the last, to save memory."""
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]

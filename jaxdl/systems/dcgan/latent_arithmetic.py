@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxdl.errors import InputError
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.systems.dcgan.attribute_pools import exemplars, make_pool, random_concepts
 from jaxdl.types import PRNGKey
 
@@ -182,20 +183,15 @@ def _rescaled(z: np.ndarray) -> np.ndarray:
 
 def _attributes(generate: Callable, classify: Callable, z: np.ndarray) -> np.ndarray:
     """Digit and colour of what each latent generates, [n 2]."""
-    found = [np.stack(classify(generate(part)), axis=1) for part in _batches(z)]
-    return np.concatenate(found)[: len(z)]
+
+    def attributes(part):
+        return jnp.stack(classify(generate(part)), axis=1)
+
+    return np.asarray(in_chunks(attributes, z, size=BATCH, pad=True))
 
 
 def _images(generate: Callable, z: np.ndarray) -> np.ndarray:
     """Images of latents with any leading axes."""
     flat = z.reshape(-1, z.shape[-1])
-    images = np.concatenate([np.asarray(generate(part)) for part in _batches(flat)])
-    return images[: len(flat)].reshape(*z.shape[:-1], *images.shape[1:])
-
-
-def _batches(z: np.ndarray) -> list[jax.Array]:
-    """Latents in parts of one size, so that one program serves; the last is padded."""
-    num = max(1, -(-len(z) // BATCH))
-    padded = np.zeros((num * BATCH, z.shape[-1]), np.float32)
-    padded[: len(z)] = z
-    return list(jnp.asarray(padded.reshape(num, BATCH, -1)))
+    images = np.asarray(in_chunks(generate, flat, size=BATCH, pad=True))
+    return images.reshape(*z.shape[:-1], *images.shape[1:])

@@ -1,6 +1,5 @@
 """Measures of a GAN with batch normalisation: its game, and distances of its images."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,71 +9,21 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.adversarial.losses import gan_value
-from jaxdl.adversarial.sampler import STRIP_IMAGES, Sampler, latent_paths
+from jaxdl.adversarial.population_statistics import (
+    NUM_STATISTICS,
+    model_with_population_statistics,
+    params_with_population_statistics,
+)
+from jaxdl.adversarial.sampler import CHUNK, STRIP_IMAGES, Sampler
 from jaxdl.errors import InputError
-from jaxdl.ops.images import to_bytes, unit_pixels
+from jaxdl.measures.chunks import in_chunks
+from jaxdl.ops.images import unit_pixels
 from jaxdl.systems.dcgan.checkerboard import checkerboard_score
 from jaxdl.systems.dcgan.image_distances import frechet_distance, kernel_distance
 from jaxdl.systems.dcgan.precision_recall import class_coverage, precision_recall
-from jaxdl.types import Model, Params, PRNGKey
+from jaxdl.types import Model, PRNGKey
 
-NUM_STATISTICS = 1000  # latents or images that population statistics are taken over
 NUM_WATCHED = 1000  # samples and validation images of the game's value
-CHUNK = 500
-
-
-def settled(model: Model) -> Model:
-    """The model whose parameters are `(params, statistics)`: a function of one row."""
-
-    def apply(pair, x):
-        params, statistics = pair
-        return model.apply(params, x, statistics=statistics)
-
-    return Model(model.init, apply)
-
-
-def settle(model: Model, params: Params, rows: Float[Array, "n in"]) -> tuple:
-    """Parameters, with the population statistics over these rows."""
-    return params, model.apply(params, rows, with_statistics=True)[1]
-
-
-def make_settle(generator: Model, latent_size: int) -> Callable:
-    """`with_statistics(gen_params)`, by those of 1,000 latents, always the same."""
-
-    @jax.jit
-    def with_statistics(gen_params: Params):
-        z = jax.random.normal(jax.random.key(0), (NUM_STATISTICS, latent_size))
-        return settle(generator, gen_params, z)
-
-    return with_statistics
-
-
-def make_settled_sampler(
-    generator: Model, latent_size: int, image_shape: tuple[int, int, int]
-) -> Sampler:
-    """The sampler of a generator that normalises batches in training.
-
-    Every sample is made with population statistics, so none depends on its neighbours.
-    One program serves any number of them.
-    """
-    with_statistics = make_settle(generator, latent_size)
-    apply = jax.jit(settled(generator).apply)
-
-    def generate(gen_params, z):
-        fn = functools.partial(apply, with_statistics(gen_params))
-        return jnp.asarray(in_chunks(fn, np.asarray(z)))
-
-    def pixels(gen_params: Params, key: PRNGKey, num: int):
-        return generate(gen_params, jax.random.normal(key, (num, latent_size)))
-
-    def images(gen_params: Params, key: PRNGKey, num: int):
-        return to_bytes(pixels(gen_params, key, num), image_shape)
-
-    def interpolate(gen_params: Params, key: PRNGKey, rows: int, columns: int):
-        flat = generate(gen_params, latent_paths(key, rows, columns, latent_size))
-        return to_bytes(flat, image_shape).reshape(rows, columns, *image_shape)
-
-    return Sampler(pixels, images, interpolate)
 
 
 def make_dcgan_evaluate(
@@ -102,7 +51,7 @@ def make_dcgan_evaluate(
 
     Args:
       discriminator: `apply(params, x, statistics=...)`, of flat images.
-      sampler: of the generator (`make_settled_sampler`).
+      sampler: of the generator (`make_sampler_with_population_statistics`).
       num_samples: to measure when final.
       classifier: with functions `features` and `logits` of images [n height width
         channels] in [0, 1].
@@ -113,8 +62,8 @@ def make_dcgan_evaluate(
     @jax.jit
     def validate(disc_params, images, samples):
         def logits(known, rows):
-            pair = settle(discriminator, disc_params, known)
-            return settled(discriminator).apply(pair, rows)
+            pair = params_with_population_statistics(discriminator, disc_params, known)
+            return model_with_population_statistics(discriminator).apply(pair, rows)
 
         train, validation = (unit_pixels(image) for image in images)
         real = logits(train, validation)
@@ -158,10 +107,14 @@ def image_measures(
             found[f"{name}checkerboard_{period}"] = float(score)
     if classifier is None:
         return found
-    features = [in_chunks(classifier.features, x) for x in (real, fake)]
+
+    def rows_of(fn, images):
+        return np.asarray(in_chunks(fn, images, size=CHUNK, pad=True))
+
+    features = [rows_of(classifier.features, x) for x in (real, fake)]
     kernel = kernel_distance(*features)
     sharp = precision_recall(*features)
-    logits = [in_chunks(classifier.logits, x) for x in (real, fake)]
+    logits = [rows_of(classifier.logits, x) for x in (real, fake)]
     classes = class_coverage(logits[1], class_coverage(logits[0]).shares)
     return found | {
         "frechet": float(frechet_distance(*features)),
@@ -172,13 +125,6 @@ def image_measures(
         "classes_covered": float(classes.covered),
         "class_distance": float(classes.total_variation),
     }
-
-
-def in_chunks(fn: Callable, images: Float[np.ndarray, "n ..."]) -> np.ndarray:
-    """`fn` of many images, 500 at a time; the last few are padded, and cut again."""
-    padded = np.pad(images, [(0, -len(images) % CHUNK), *[(0, 0)] * (images.ndim - 1)])
-    parts = [fn(jnp.asarray(part)) for part in np.split(padded, len(padded) // CHUNK)]
-    return np.concatenate([np.asarray(part) for part in parts])[: len(images)]
 
 
 def fitted_to(

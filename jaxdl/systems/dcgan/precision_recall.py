@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
-from jaxdl.systems.dcgan.image_distances import chunks, feature_sets
+from jaxdl.measures.chunks import chunks
+from jaxdl.systems.dcgan.image_distances import feature_sets
 
+CHUNK = 1000  # rows of distances in memory at once
 COVERED = 0.25  # of a class's real share, for it to count as covered
 
 
@@ -54,7 +56,7 @@ def precision_recall(
     real, fake = feature_sets(real, fake, at_least=k + 1)
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     in_real, in_fake = [], np.zeros(len(real), bool)
-    for part, radii in zip(chunks(fake), chunks(fake_radii), strict=True):
+    for part, radii in zip(chunks(fake, CHUNK), chunks(fake_radii, CHUNK), strict=True):
         squares = _squared_distances(part, real)
         in_real.append((squares <= real_radii[None]).any(axis=1))
         in_fake |= (squares <= radii[:, None]).any(axis=0)
@@ -66,7 +68,7 @@ def precision_recall(
 def _squared_radii(features: np.ndarray, k: int) -> np.ndarray:
     """Squared distance of each row to the k-th nearest other row."""
     radii = []
-    for part in chunks(features):
+    for part in chunks(features, CHUNK):
         squares = _squared_distances(part, features)
         radii.append(np.partition(squares, k, axis=1)[:, k])  # the nearest is itself
     return np.concatenate(radii)

@@ -9,6 +9,7 @@ from jaxtyping import Array, UInt8
 
 from jaxdl.data.load import Images, Split, images_checksum
 from jaxdl.errors import InputError
+from jaxdl.measures.chunks import in_chunks
 
 
 def resized(data: Images, side: int) -> Images:
@@ -31,21 +32,19 @@ def resized(data: Images, side: int) -> Images:
         raise InputError(f"side is {side}: expected 1 or more pixels")
     if data.image_shape[:2] == (side, side):
         return data
+    resize = functools.partial(_resize, side=side)
     splits = [
-        Split(_resize(split.image, side), split.label)
+        Split(in_chunks(resize, split.image), split.label)
         for split in (data.train, data.validation, data.test)
     ]
     checksum = images_checksum(jax.tree.map(np.asarray, splits))
     return Images(*splits, name=f"{data.name}_{side}", checksum=checksum)
 
 
-@functools.partial(jax.jit, static_argnums=1)
+@functools.partial(jax.jit, static_argnames="side")
 def _resize(
-    image: UInt8[Array, "n height width channels"], side: int
+    image: UInt8[Array, "n height width channels"], *, side: int
 ) -> UInt8[Array, "n {side} {side} channels"]:
-    def one(pixels):
-        shape = side, side, pixels.shape[-1]
-        found = jax.image.resize(pixels.astype(jnp.float32), shape, "linear")
-        return jnp.clip(jnp.round(found), 0, 255).astype(jnp.uint8)
-
-    return jax.lax.map(one, image, batch_size=1000)
+    shape = *image.shape[:1], side, side, image.shape[-1]
+    found = jax.image.resize(image.astype(jnp.float32), shape, "linear")
+    return jnp.clip(jnp.round(found), 0, 255).astype(jnp.uint8)

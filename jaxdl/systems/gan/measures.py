@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.adversarial.losses import gan_value
-from jaxdl.adversarial.sampler import STRIP_IMAGES, Sampler, _in_chunks
+from jaxdl.adversarial.objectives import game_measures
+from jaxdl.adversarial.sampler import STRIP_IMAGES, Sampler
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.measures.statistics import standard_error
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.systems.gan.parzen import parzen_log_likelihood, select_sigma
@@ -32,19 +33,20 @@ def make_gan_evaluate(
     are the first 20 images, from the same latents each time.
     """
 
+    logits_of = jax.jit(lambda params, x: discriminator.apply(params, x))
+
     @jax.jit
-    def validate(disc_params, images, samples):
-        real = unit_pixels(images)
-        selection = real[:SELECTION_IMAGES]
+    def logits_of_images(disc_params, image):
+        return discriminator.apply(disc_params, unit_pixels(image))
+
+    @jax.jit
+    def validate(real_logits, fake_logits, images, samples):
+        selection = unit_pixels(images[:SELECTION_IMAGES])
         sigma, log_likelihoods = select_sigma(selection, samples, SIGMAS)
-        logits = functools.partial(discriminator.apply, disc_params)
-        real_logits, fake_logits = _in_chunks(logits, real), _in_chunks(logits, samples)
         return {
             "parzen_validation": jnp.max(log_likelihoods),
             "parzen_sigma": sigma,
-            "value": gan_value(real_logits, fake_logits),
-            "d_real": jnp.mean(jax.nn.sigmoid(real_logits)),
-            "d_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
+            **game_measures(real_logits, fake_logits),
         }
 
     @jax.jit
@@ -53,7 +55,12 @@ def make_gan_evaluate(
 
     def evaluate(state, data, key: PRNGKey, final: bool) -> dict:
         samples = sampler.pixels(state.gen_params, key, num_samples)
-        values = dict(validate(state.disc_params, data.validation.image, samples))
+        images = data.validation.image
+        logits = (
+            in_chunks(functools.partial(fn, state.disc_params), rows)
+            for fn, rows in ((logits_of_images, images), (logits_of, samples))
+        )
+        values = dict(validate(*logits, images, samples))
         if final:
             each = np.asarray(test(data.test.image, samples, values["parzen_sigma"]))
             values["parzen_log_likelihood"] = each.mean()

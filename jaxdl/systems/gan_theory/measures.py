@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.measures.statistics import standard_error
 from jaxdl.ops.divergences import js_divergence, kl_divergence, total_variation
 from jaxdl.systems.gan_theory.quadrature import Grid, grid_mass, make_grid
@@ -25,6 +26,7 @@ MASS_TOLERANCE = 1e-3
 MAP_CELLS = 96
 HISTOGRAM_CELLS = 48
 HISTOGRAM_SAMPLES = 100_000
+CHUNK = 12_800  # points at a time: a divisor of the cells of every grid
 
 
 class Game(NamedTuple):
@@ -148,17 +150,17 @@ def make_theory_evaluate(
       log_density: `(x) -> log p(x)` of the data.
       half_width: of the smallest grid.
     """
-    measure = jax.jit(play)
+    measure, compiled_p = jax.jit(play), jax.jit(log_density)
+    compiled_q, compiled_logits = jax.jit(gen_log_density), jax.jit(disc_apply)
 
-    @jax.jit
+    def log_p(x):
+        return in_chunks(compiled_p, x, size=CHUNK)
+
     def log_q(params, x):
-        return _in_chunks(functools.partial(gen_log_density, params), x)
+        return in_chunks(functools.partial(compiled_q, params), x, size=CHUNK)
 
-    @jax.jit
     def logits_of(params, x):
-        return _in_chunks(functools.partial(disc_apply, params), x)
-
-    log_p = jax.jit(functools.partial(_in_chunks, log_density))
+        return in_chunks(functools.partial(compiled_logits, params), x, size=CHUNK)
 
     def evaluate(state, data, key, final: bool) -> dict[str, Any]:
         del data, key, final  # nothing is drawn, and there is no test split
@@ -258,13 +260,6 @@ def make_sampled_evaluate(
         return values
 
     return evaluate
-
-
-def _in_chunks(fn: Callable, points: jax.Array) -> jax.Array:
-    """`fn` over many points, 12,800 at a time to save memory."""
-    if len(points) <= 12_800:
-        return fn(points)
-    return jax.lax.map(fn, points.reshape(-1, 12_800, 2)).reshape(-1)
 
 
 def _as_map(values: jax.Array) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Figures of LeNet: what its layers see, what it gets wrong, how it learned."""
 
+import functools
 import math
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxdl.figures.grids import (
     new_figure,
     weight_images,
 )
-from jaxdl.measures.chunks import by_thousands
+from jaxdl.measures.chunks import in_chunks
 from jaxdl.models.lenet import Activity, LeNet
 from jaxdl.ops.images import unit_images
 from jaxdl.systems.lenet.confusion import Worst, confusion_matrix, worst_examples
@@ -35,8 +36,9 @@ def lenet_figures(record: Any, net: LeNet) -> dict[str, Any]:
     """
     params, test = record.states[0].params, record.data.test
     seed = f"seed {record.config.seed}"
+    logits_of = jax.jit(lambda params, image: net.apply(params, unit_images(image)))
     logits = [
-        by_thousands(net.apply, state.params, test.image, inputs_of=unit_images)
+        in_chunks(functools.partial(logits_of, state.params), test.image)
         for state in record.states
     ]
     counts = np.sum([confusion_matrix(each, test.label) for each in logits], axis=0)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, UInt8
 
 from jaxdl.data.load import Images, Split
+from jaxdl.measures.chunks import in_chunks
 
-_CHUNK = 250  # images at a time; a last one that is shorter compiles again
+CHUNK = 250  # images at a time
 
 
 class Examples(NamedTuple):
@@ -76,21 +76,11 @@ def featured_images(
     def examples(split: Split) -> Examples:
         features = None
         if compute is not None:
-            features = in_chunks(compute, pretrained, split.image)
+            fn = functools.partial(compute, pretrained)
+            features = in_chunks(fn, split.image, size=CHUNK)
         return Examples(split.image, split.label, features)
 
     digest = hashlib.sha256(f"{images.checksum} {depends_on}".encode()).hexdigest()
     return FeaturedImages(
         examples(images.train), examples(held_out), pretrained, images.name, digest
-    )
-
-
-def in_chunks(fn: Callable[[Any, Any], Array], given: Any, rows: Any) -> Array:
-    """`fn(given, rows)` some hundred rows of a tree at a time, to save memory."""
-    num = jax.tree.leaves(rows)[0].shape[0]
-    return jnp.concatenate(
-        [
-            fn(given, jax.tree.map(lambda leaf, i=i: leaf[i : i + _CHUNK], rows))
-            for i in range(0, num, _CHUNK)
-        ]
     )

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from jaxdl.data import load_images
-from jaxdl.measures.chunks import by_thousands
 from jaxdl.ops import bernoulli_cross_entropy, squared_error
 from jaxdl.systems.autoencoder.measures import (
     Coder,
@@ -87,14 +86,6 @@ def test_neighbours_of_points_apart():
     test = np.array([[0.05], [5.3], [4.9], [0.3]])
     truth = np.array([0, 1, 0, 0])
     assert neighbour_accuracy(codes, labels, test, truth, neighbours=3) == 75
-
-
-@pytest.mark.parametrize("num", [1, 999, 1001])
-def test_chunks_are_put_together(num):
-    image = np.random.default_rng(0).integers(0, 256, (num, 2, 2, 1), np.uint8)
-    sums = by_thousands(lambda scale, x: scale * x.sum(1), 3.0, jnp.asarray(image))
-    expected = 3 * image.reshape(num, -1).sum(axis=1) / 255
-    np.testing.assert_allclose(sums, expected, rtol=1e-5)
 
 
 def test_error_by_size_is_that_of_the_first_components(data):

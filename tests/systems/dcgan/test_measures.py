@@ -15,13 +15,7 @@ from jaxdl.systems.dcgan.extras import (
     make_feature_accuracy,
 )
 from jaxdl.systems.dcgan.latent_arithmetic import Outcome
-from jaxdl.systems.dcgan.measures import (
-    NUM_STATISTICS,
-    fitted_to,
-    image_measures,
-    in_chunks,
-    make_settled_sampler,
-)
+from jaxdl.systems.dcgan.measures import fitted_to, image_measures
 from jaxdl.types import Model
 
 KEY = jax.random.key(0)
@@ -32,15 +26,6 @@ def linear(params, x, *, statistics=None, with_statistics=False):
     mean = x.mean() if statistics is None else statistics
     y = (x - mean) * params
     return (y, mean) if with_statistics else y
-
-
-def test_samples_have_population_statistics():
-    sampler = make_settled_sampler(Model(None, linear), 4, (2, 2, 1))
-    latents = jax.random.normal(jax.random.key(0), (NUM_STATISTICS, 4))
-    found = sampler.pixels(jnp.float32(3.0), KEY, 6)
-    expected = 3 * (jax.random.normal(KEY, (6, 4)) - latents.mean())
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    assert sampler.interpolate(jnp.float32(3.0), KEY, 2, 3).shape == (2, 3, 2, 2, 1)
 
 
 def stub(num_classes=3):
@@ -73,19 +58,6 @@ def test_image_measures():
     assert other["frechet"] > 0.5 and other["kernel"] > 10 * other["kernel_error"]
     assert other["classes_covered"] == 1 and other["class_distance"] > 0.5
     assert other["recall"] == 0
-
-
-@pytest.mark.parametrize("num", [1, 500, 501])
-def test_chunks(num):
-    x = np.random.default_rng(0).normal(size=(num, 2)).astype(np.float32)
-    sizes = []
-
-    def fn(part):
-        sizes.append(len(part))
-        return part[:, :1] * 2
-
-    np.testing.assert_array_equal(in_chunks(fn, x), 2 * x[:, :1])
-    assert set(sizes) == {500}
 
 
 def test_images_as_the_classifier_takes_them():

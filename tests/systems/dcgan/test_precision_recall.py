@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
-from jaxdl.systems.dcgan import image_distances
+from jaxdl.systems.dcgan import precision_recall as module
 from jaxdl.systems.dcgan.precision_recall import class_coverage, precision_recall
 
 
@@ -25,7 +25,7 @@ def share_inside(points, manifold, k):
 
 @pytest.mark.parametrize("k", [1, 3, 4])
 def test_equals_loops(k, monkeypatch):
-    monkeypatch.setattr(image_distances, "CHUNK", 7)
+    monkeypatch.setattr(module, "CHUNK", 7)
     rng = np.random.default_rng(k)
     real, fake = rng.normal(5, 1, (30, 3)), rng.normal(5.5, 1.3, (26, 3))
     got = precision_recall(real, fake, k=k)

@@ -1,0 +1,50 @@
+"""Models that normalise batches in training, and rows by fixed statistics afterwards.
+
+Their outputs for one row then depend on no other row.
+"""
+
+from collections.abc import Callable
+
+import jax
+from jaxtyping import Array, Float
+
+from jaxdl.nn.batch_norm import population_statistics
+from jaxdl.types import Model, Params
+
+NUM_STATISTICS = 1000
+"""Latents or images that population statistics are taken over."""
+
+
+def params_with_population_statistics(
+    model: Model, params: Params, rows: Float[Array, "n in"]
+) -> tuple:
+    """`(params, statistics)`, with the population statistics over these rows."""
+    return params, population_statistics(model.apply, params, rows)
+
+
+def model_with_population_statistics(model: Model) -> Model:
+    """The model as a function of one row, with parameters `(params, statistics)`."""
+
+    def apply(pair, x):
+        params, statistics = pair
+        return model.apply(params, x, statistics=statistics)
+
+    return Model(model.init, apply)
+
+
+def make_params_with_population_statistics(
+    generator: Model, latent_size: int
+) -> Callable[[Params], tuple]:
+    """`fixed(gen_params)`: the pair, by the statistics of 1,000 latents, always equal.
+
+    Args:
+      generator: maps standard normal latents [batch latent_size].
+      latent_size: length of z.
+    """
+
+    @jax.jit
+    def fixed(gen_params: Params) -> tuple:
+        z = jax.random.normal(jax.random.key(0), (NUM_STATISTICS, latent_size))
+        return params_with_population_statistics(generator, gen_params, z)
+
+    return fixed
