@@ -34,9 +34,11 @@ from jaxdl.systems.dcgan import measures
 from jaxdl.systems.dcgan.coloured import coloured
 from jaxdl.systems.dcgan.figures import dcgan_figures
 from jaxdl.systems.dcgan.networks import dcgan, dcgan_features
+from jaxdl.systems.dcgan.pictures import make_dcgan_pictures
 from jaxdl.systems.dcgan.resized import resized
 from jaxdl.train import config, read_config, step
 from jaxdl.train.run import Experiment, load_run, run
+from jaxdl.train.seeds import seed_keys
 
 COLOURED = "coloured_"
 DIGITS = dict(steps=2000, batch_size=64, base_channels=16, image_size=16)
@@ -177,6 +179,11 @@ def _make_experiment(cfg: Config) -> Experiment:
     def adapt(gen_params, data):
         return with_mean_image(gen_params, mean_image(data.train.image))
 
+    def figures(record):
+        key = seed_keys(record.config.seed).figures
+        drawn = sampler, record.states[0].gen_params, record.data, key, arithmetic
+        return dcgan_figures(record, make_dcgan_pictures(*drawn))
+
     return Experiment(
         init=make_gan_init(
             *gan[:2], optimizer, optimizer, adapt=adapt if is_mlp else None
@@ -189,7 +196,7 @@ def _make_experiment(cfg: Config) -> Experiment:
             classifier=classifier,
             extras=extras,
         ),
-        figures=lambda record: dcgan_figures(record, sampler, arithmetic),
+        figures=figures,
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=1),
         remarks=health_remarks,
     )

@@ -22,6 +22,7 @@ from jaxdl.adversarial.figures import gan_figures
 from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.networks import mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import make_gan_losses
+from jaxdl.adversarial.pictures import make_gan_pictures
 from jaxdl.adversarial.sampler import draw, make_sampler
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
@@ -33,6 +34,7 @@ from jaxdl.systems.gan.measures import gan_protocols, make_gan_evaluate
 from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.train import config, read_config, step
 from jaxdl.train.run import Experiment, load_run, run
+from jaxdl.train.seeds import seed_keys
 
 NETWORKS = dict(small=small_gan, mlp=mlp_gan, paper=paper_gan)
 GENERATOR_LOSSES = {
@@ -112,11 +114,16 @@ def make_experiment(cfg: Config) -> Experiment:
     def adapt(gen_params, data):
         return with_mean_image(gen_params, mean_image(data.train.image))
 
+    def figures(record):
+        key = seed_keys(record.config.seed).figures
+        params, images = record.states[0].gen_params, record.data.train.image
+        return gan_figures(record, make_gan_pictures(sampler, params, images, key))
+
     return Experiment(
         init=make_gan_init(gan.generator, gan.discriminator, *optimizers, adapt=adapt),
         step=make_gan_step(*losses, *optimizers),
         evaluate=make_gan_evaluate(gan.discriminator, sampler, cfg.parzen_samples),
-        figures=lambda record: gan_figures(record, sampler),
+        figures=figures,
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=cfg.disc_steps),
         remarks=health_remarks,
     )

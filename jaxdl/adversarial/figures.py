@@ -2,29 +2,22 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaxdl.adversarial.sampler import nearest_images
+from jaxdl.adversarial.pictures import GanPictures
 from jaxdl.figures.grids import Panel, figure_of_curves, figure_of_images
-from jaxdl.train.seeds import seed_keys
 from jaxdl.types import History
 
 
-def gan_figures(record: Any, sampler: Any) -> dict[str, Any]:
-    """What a GAN on images looks like: samples, copies, a path between two, its curves.
+def gan_figures(record: Any, pictures: GanPictures) -> dict[str, Any]:
+    """Samples, nearest images, paths between latents, and curves of a GAN on images.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`); images are the first seed's.
-      sampler: `jaxdl.adversarial.sampler.Sampler` of its generator.
+      record: of the run (`jaxdl.train.run.Record`); strips are the first seed's.
+      pictures: of the first seed's generator.
     """
-    params = record.states[0].gen_params
-    key = seed_keys(record.config.seed).figures
-    grid_key, path_key = jax.random.split(key)
-    samples = sampler.images(params, grid_key, 100)
-    near = nearest_images(samples[:24], record.data.train.image)
+    samples, near = pictures.samples, pictures.nearest
     pairs = [row for i in (0, 12) for row in (samples[i : i + 12], near[i : i + 12])]
-    paths = sampler.interpolate(params, path_key, 8, 12)
     steps, values = record.history.evaluations
     shown = np.unique(np.linspace(0, len(steps) - 1, 12).astype(int))
     strips = values["samples"][shown, 0]
@@ -46,7 +39,7 @@ def gan_figures(record: Any, sampler: Any) -> dict[str, Any]:
             row_labels=["sample", "nearest"] * 2,
         ),
         "interpolation": figure_of_images(
-            paths, title=f"Each row goes from one latent z to another ({seed})"
+            pictures.paths, title=f"Each row goes from one latent z to another ({seed})"
         ),
         "curves": figure_of_curves(_gan_panels(record.history)),
     }

@@ -2,12 +2,15 @@
 
 import types
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import drawn, images, series
 
 from jaxdl.adversarial.figures import gan_figures
+from jaxdl.adversarial.pictures import make_gan_pictures
+from jaxdl.adversarial.sampler import Sampler
 from jaxdl.figures.grids import image_grid
 from jaxdl.train.log import History, Series
 
@@ -48,12 +51,20 @@ class FakeSampler:
         return images(rows * columns, 8, 8).reshape(rows, columns, 8, 8, 1)
 
 
+def drawn_figures(record, sampler):
+    """Figures of the first seed's generator."""
+    params, image = record.states[0].gen_params, record.data.train.image
+    ways = Sampler(None, sampler.images, sampler.interpolate)
+    pictures = make_gan_pictures(ways, params, image, jax.random.key(0))
+    return gan_figures(record, pictures)
+
+
 @pytest.mark.parametrize(
     ("num_train", "num_evaluations"), [(30, 40), (0, 1)], ids=["run", "no_steps"]
 )
 def test_gan_figures(num_train, num_evaluations):
     record, sampler = gan_record(num_train, num_evaluations), FakeSampler()
-    figures = gan_figures(record, sampler)
+    figures = drawn_figures(record, sampler)
     names = {"samples", "progress", "nearest", "interpolation", "curves"}
     assert set(figures) == names
     assert set(sampler.seen) == {0}  # the first seed's generator
@@ -67,7 +78,7 @@ def test_gan_figures(num_train, num_evaluations):
 
 def test_gan_figures_show_what_they_say():
     record = gan_record(30, 40)
-    figures = gan_figures(record, FakeSampler())
+    figures = drawn_figures(record, FakeSampler())
 
     def grid(name):
         return np.asarray(figures[name].axes[0].images[0].get_array())
@@ -89,7 +100,7 @@ def test_gan_figures_show_what_they_say():
 
 
 def test_gan_curves_have_units_and_reference_lines():
-    figure = gan_figures(gan_record(30, 40), FakeSampler())["curves"]
+    figure = drawn_figures(gan_record(30, 40), FakeSampler())["curves"]
     heights = {}
     for axes in figure.axes:
         assert axes.get_xlabel().startswith("step") and axes.get_title()

@@ -1,9 +1,7 @@
 """Figures of a convolutional GAN: what it draws, its checkerboards, sums of latents."""
 
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -11,49 +9,34 @@ from jaxtyping import Float, UInt8
 from jaxdl.adversarial.figures import gan_figures
 from jaxdl.figures.grids import figure_of_images, new_figure
 from jaxdl.ops.images import to_bytes
-from jaxdl.systems.dcgan.checkerboard import checkerboard_spectrum
-from jaxdl.train.seeds import seed_keys
-
-NUM_SPECTRUM = 1000  # images of each kind
-ROWS = 6  # sums of latents in the figure
+from jaxdl.systems.dcgan.pictures import DcganPictures, Spectra
 
 
-def dcgan_figures(
-    record: Any, sampler: Any, arithmetic: Callable | None = None
-) -> dict[str, Any]:
-    """What `gan_figures` shows, the waves in its images, and sums of latents.
+def dcgan_figures(record: Any, pictures: DcganPictures) -> dict[str, Any]:
+    """The figures of `gan_figures`, the waves in its images, and sums of latents.
 
     Args:
-      record: of the run; images are the first seed's.
-      sampler: `jaxdl.adversarial.sampler.Sampler` of its generator.
-      arithmetic: `arithmetic(gen_params, key, num_trials)` (`make_arithmetic`), for
-        coloured digits.
+      record: of the run (`jaxdl.train.run.Record`).
+      pictures: of the first seed's generator.
     """
-    params = record.states[0].gen_params
-    key = jax.random.fold_in(seed_keys(record.config.seed).figures, 1)
-    spectrum_key, sum_key = jax.random.split(key)
-    figures = gan_figures(record, sampler)
-    fake = sampler.images(params, spectrum_key, NUM_SPECTRUM)
-    real = np.asarray(record.data.validation.image[:NUM_SPECTRUM])
-    figures["spectrum"] = figure_of_spectra({"images": real, "samples": fake})
-    if arithmetic is not None:
-        found = arithmetic(params, sum_key, ROWS).figure
-        if len(found.results):
-            figures["arithmetic"] = figure_of_sums(found, seed=record.config.seed)
+    figures = gan_figures(record, pictures.gan)
+    figures["spectrum"] = figure_of_spectra(pictures.spectra)
+    if pictures.sums is not None and len(pictures.sums.results):
+        seed = record.config.seed
+        figures["arithmetic"] = figure_of_sums(pictures.sums, seed=seed)
     return figures
 
 
-def figure_of_spectra(kinds: dict[str, UInt8[np.ndarray, "_ height width c"]]) -> Any:
-    """Mean power of horizontal and vertical waves, for each kind of images.
+def figure_of_spectra(spectra: Spectra) -> Any:
+    """Mean power of horizontal and vertical waves, in images and in samples.
 
     A checkerboard that upsampling leaves stands out as a spike at 1/2 cycle a pixel (a
     period of 2 pixels), and at 1/4 (4 pixels).
     """
     figure = new_figure(8.0, 3.6)
     axes = figure.subplots()
-    for name, images in kinds.items():
-        power = np.asarray(checkerboard_spectrum(images), np.float64)
-        frequency = np.arange(len(power)) / images.shape[1]
+    for name, power in (("images", spectra.images), ("samples", spectra.samples)):
+        frequency = np.arange(len(power)) / spectra.side
         decibels = 10 * np.log10(np.maximum(power, 1e-12) / power.sum())
         axes.plot(frequency[1:], decibels[1:], marker="o", ms=3, label=name)
     for i, period in enumerate((2, 4)):

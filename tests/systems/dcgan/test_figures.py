@@ -2,13 +2,16 @@
 
 import types
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from drawing import drawn, images, series
 
+from jaxdl.adversarial.sampler import Sampler
 from jaxdl.figures.grids import image_grid
 from jaxdl.systems.dcgan.figures import dcgan_figures, figure_of_spectra, figure_of_sums
 from jaxdl.systems.dcgan.latent_arithmetic import ArithmeticImages
+from jaxdl.systems.dcgan.pictures import make_dcgan_pictures, make_spectra
 from jaxdl.train.log import History
 
 
@@ -31,6 +34,13 @@ def sums(rows=2):
     return ArithmeticImages(*(rng.uniform(size=shape) for shape in shapes))
 
 
+def drawn_figures(record, sampler, arithmetic):
+    """Figures of the first seed's generator."""
+    ways = Sampler(None, sampler.images, sampler.interpolate)
+    drawn = ways, record.states[0].gen_params, record.data, jax.random.key(0)
+    return dcgan_figures(record, make_dcgan_pictures(*drawn, arithmetic))
+
+
 def test_dcgan_figures():
     names = ("disc_loss", "gen_loss", "value", "d_real", "d_fake")
     held_out = series(4, 2, names[2:])
@@ -49,7 +59,7 @@ def test_dcgan_figures():
         return types.SimpleNamespace(figure=sums(num_trials))
 
     sampler = FakeSampler()
-    figures = dcgan_figures(record, sampler, arithmetic)
+    figures = drawn_figures(record, sampler, arithmetic)
     assert sampler.seen == {0} and asked == [(0, 6)]  # the first seed's generator
     gan_names = {"samples", "progress", "nearest", "interpolation", "curves"}
     assert figures.keys() == gan_names | {"spectrum", "arithmetic"}
@@ -61,7 +71,7 @@ def test_dcgan_figures():
     assert np.ptp(drawn(figures["samples"]).astype(int), axis=-1).max() > 50  # colours
     without = ArithmeticImages(*(part[:0] for part in sums()))
     no_sums = lambda *args: types.SimpleNamespace(figure=without)  # noqa: E731
-    assert "arithmetic" not in dcgan_figures(record, sampler, no_sums)
+    assert "arithmetic" not in drawn_figures(record, sampler, no_sums)
 
 
 def test_sums_stand_in_their_order():
@@ -91,7 +101,7 @@ def test_a_checkerboard_is_a_spike():
     board = np.indices((16, 16)).sum(axis=0)[..., None] % 2
     rows = np.indices((16, 16))[0][..., None] % 2
     patterned = np.clip(plain // 2 + 40 * board + 80 * rows, 0, 255).astype(np.uint8)
-    axes = figure_of_spectra({"images": plain, "samples": patterned}).axes[0]
+    axes = figure_of_spectra(make_spectra(plain, patterned)).axes[0]
     lines = {line.get_label(): line.get_xydata() for line in axes.lines}
     assert lines["samples"][-1, 0] == 0.5
     for name, spike in (("images", False), ("samples", True)):
