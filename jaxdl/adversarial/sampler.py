@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jaxdl.errors import InputError
 from jaxdl.figures.grids import save_images
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import to_bytes, unit_pixels
-from jaxdl.types import Model, Params, PRNGKey
+from jaxdl.types import ApplyFn, Model, Params, PRNGKey
 
 STRIP_IMAGES = 20
 CHUNK = 500
@@ -62,7 +62,10 @@ def make_sampler_with_population_statistics(
 
 
 def _sampler(
-    fixed: Callable, apply: Callable, latent_size: int, image_shape: tuple[int, ...]
+    fixed: Callable[[Params], Any],
+    apply: ApplyFn,
+    latent_size: int,
+    image_shape: tuple[int, int, int],
 ) -> Sampler:
     """The sampler that maps latents by `apply(fixed(gen_params), z)`."""
     compiled = jax.jit(apply)

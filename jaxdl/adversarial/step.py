@@ -44,6 +44,10 @@ def make_gan_init(
     return init
 
 
+PlayerLossFn = Callable[[Params, Any, Batch, PRNGKey], tuple[jax.Array, Metrics]]
+"""`(params, opponent, batch, key) -> (scalar, metrics)`; the opponent is constant."""
+
+
 class Player(NamedTuple):
     """One network with the state of its optimizer."""
 
@@ -68,7 +72,7 @@ class DiscriminatorSteps(NamedTuple):
 
 
 def descend(
-    loss_fn: Callable,
+    loss_fn: PlayerLossFn,
     optimizer: optax.GradientTransformation,
     player: Player,
     opponent: Any,
@@ -94,7 +98,7 @@ def step_keys(state: GanState, batches: Batch) -> jax.Array:
 
 
 def discriminator_steps(
-    disc_loss_fn: Callable,
+    disc_loss_fn: PlayerLossFn,
     disc_optimizer: optax.GradientTransformation,
     state: GanState,
     batches: Batch,
@@ -121,7 +125,7 @@ def discriminator_steps(
 
 
 def generator_step(
-    gen_loss_fn: Callable,
+    gen_loss_fn: PlayerLossFn,
     gen_optimizer: optax.GradientTransformation,
     state: GanState,
     played: DiscriminatorSteps,
@@ -159,8 +163,8 @@ def generator_step(
 
 
 def make_gan_step(
-    gen_loss_fn: Callable,
-    disc_loss_fn: Callable,
+    gen_loss_fn: PlayerLossFn,
+    disc_loss_fn: PlayerLossFn,
     gen_optimizer: optax.GradientTransformation,
     disc_optimizer: optax.GradientTransformation,
 ) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:

@@ -84,8 +84,10 @@ def make_dcgan_evaluate(
         if final:
             fake = sampler.pixels(state.gen_params, sample_key, num_samples)
             real = unit_pixels(data.test.image)
-            rows = (np.asarray(x).reshape(-1, *data.image_shape) for x in (real, fake))
-            values |= image_measures(*rows, classifier)
+            real, fake = (
+                np.asarray(x).reshape(-1, *data.image_shape) for x in (real, fake)
+            )
+            values |= image_measures(real, fake, classifier)
             for measure in extras:
                 values |= measure(state, data, extra_key)
         values["samples"] = sampler.images(state.gen_params, strip_key, STRIP_IMAGES)

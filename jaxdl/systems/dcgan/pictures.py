@@ -10,11 +10,12 @@ from jaxtyping import Float
 from jaxdl.adversarial.pictures import GanPictures, make_gan_pictures
 from jaxdl.adversarial.sampler import Sampler
 from jaxdl.systems.dcgan.checkerboard import checkerboard_spectrum
-from jaxdl.systems.dcgan.latent_arithmetic import ArithmeticImages
+from jaxdl.systems.dcgan.latent_arithmetic import ArithmeticImages, LatentArithmetic
 from jaxdl.types import Params, PRNGKey
 
 NUM_SPECTRUM = 1000  # images of each kind
 ROWS = 6  # sums of latents in the figure
+Arithmetic = Callable[[Params, PRNGKey, int], LatentArithmetic]
 
 
 class Spectra(NamedTuple):
@@ -50,7 +51,7 @@ def make_dcgan_pictures(
     gen_params: Params,
     data: Any,
     key: PRNGKey,
-    arithmetic: Callable | None = None,
+    arithmetic: Arithmetic | None = None,
 ) -> DcganPictures:
     """Pictures of a trained generator.
 
@@ -65,14 +66,17 @@ def make_dcgan_pictures(
     spectrum_key, sum_key = jax.random.split(jax.random.fold_in(key, 1))
     real = np.asarray(data.validation.image[:NUM_SPECTRUM])
     fake = sampler.images(gen_params, spectrum_key, NUM_SPECTRUM)
+    sums = None
+    if arithmetic is not None:
+        sums = arithmetic(gen_params, sum_key, ROWS).figure
     return DcganPictures(
         make_gan_pictures(sampler, gen_params, data.train.image, key),
         make_spectra(real, fake),
-        arithmetic and arithmetic(gen_params, sum_key, ROWS).figure,
+        sums,
     )
 
 
 def make_spectra(images: np.ndarray, samples: np.ndarray) -> Spectra:
     """Spectra of images and of samples, [n side side channels] each."""
-    powers = (np.asarray(checkerboard_spectrum(x)) for x in (images, samples))
-    return Spectra(images.shape[1], *powers)
+    of_images, of_samples = map(checkerboard_spectrum, (images, samples))
+    return Spectra(images.shape[1], of_images, of_samples)

@@ -5,13 +5,18 @@ from collections.abc import Callable
 import optax
 
 from jaxdl.adversarial.state import GanState
-from jaxdl.adversarial.step import discriminator_steps, generator_step, step_keys
+from jaxdl.adversarial.step import (
+    PlayerLossFn,
+    discriminator_steps,
+    generator_step,
+    step_keys,
+)
 from jaxdl.types import Batch, Metrics
 
 
 def make_simultaneous_step(
-    gen_loss_fn: Callable,
-    disc_loss_fn: Callable,
+    gen_loss_fn: PlayerLossFn,
+    disc_loss_fn: PlayerLossFn,
     gen_optimizer: optax.GradientTransformation,
     disc_optimizer: optax.GradientTransformation,
 ) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
@@ -47,7 +52,7 @@ def make_simultaneous_step(
     return train_step
 
 
-def against_params(gen_loss_fn: Callable) -> Callable:
+def against_params(gen_loss_fn: PlayerLossFn) -> PlayerLossFn:
     """A generator's loss that leaves the discriminator's optimizer unread.
 
     Args:
