@@ -22,9 +22,8 @@ from torch.nn import functional
 
 from jaxdl.adversarial.networks import GAN
 from jaxdl.data.load import Split
-from jaxdl.models.lenet import LeNet
+from jaxdl.models.lenet import LeNet, build_lenet
 from jaxdl.models.lenet_layers import C3_INPUTS
-from jaxdl.pretrained import build_lenet
 from jaxdl.train.config import fill_defaults
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys

@@ -204,7 +204,8 @@ def _make_experiment(cfg: Config) -> Experiment:
 
 def load_classifier(cfg: Config):
     """The classifier of a configuration, made to take its images."""
-    from jaxdl.pretrained import load_lenet  # its checkpoint readers are slow to import
+    # Its checkpoint readers are slow to import.
+    from jaxdl.systems.dcgan.classifier import load_lenet
 
     found = load_lenet(cfg.classifier)
     wanted = cfg.data.removeprefix(COLOURED)

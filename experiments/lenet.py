@@ -23,9 +23,9 @@ from jaxdl.cli import start
 from jaxdl.data import Images, load_images, train_on_all
 from jaxdl.errors import InputError
 from jaxdl.measures.classification import make_classification_evaluate
+from jaxdl.models.lenet import build_lenet
 from jaxdl.objectives import make_classification_loss
 from jaxdl.ops import unit_images
-from jaxdl.pretrained import build_lenet
 from jaxdl.systems.lenet.distortions import Distortion, check_distortion, distort
 from jaxdl.systems.lenet.figures import lenet_figures
 from jaxdl.train import config, step

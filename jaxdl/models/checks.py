@@ -23,6 +23,7 @@ _INITIAL = "it draws initial weights"
 _CHAINS = "it draws 0 and 1"
 
 NOT_DIFFERENTIABLE = {
+    "models.lenet.build_lenet": "it chooses among nets, which are checked",
     "models.lenet_layers.lecun_uniform": _INITIAL,
     "models.lenet_layers.uniform": _INITIAL,
     "models.mobilenet.mobilenet": _DEEP,

@@ -1,5 +1,6 @@
 """LeNet-5, which read handwritten digits in 1998, and the same net of today's parts."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ from jaxdl.types import Params, PRNGKey
 
 IMAGE_SIZES = (28, 32)
 """Height and width of the images that both nets take."""
+
+NUM_CLASSES = 10
+"""Of every data set that `experiments/lenet.py` knows."""
 
 
 class Activity(NamedTuple):
@@ -214,3 +218,17 @@ def _as_lenet(net: nn.Module, channels: int) -> LeNet:
         return model.apply(params, x, key=key).logits
 
     return LeNet(model.init, logits, features, model.apply)
+
+
+@functools.lru_cache(maxsize=8)  # equal nets are one, compiled once
+def build_lenet(model: str, image_shape: tuple[int, int, int]) -> LeNet:
+    """The net of `experiments/lenet.py`; small images are enlarged first.
+
+    Args:
+      model: "lenet5" or "modern".
+      image_shape: height, width and channels of the images.
+    """
+    height, width, channels = image_shape
+    make = {"lenet5": lenet5, "modern": modern_lenet}[model]
+    net = make(NUM_CLASSES, channels=channels)
+    return enlarge_inputs(net) if max(height, width) < min(IMAGE_SIZES) else net

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdl import pretrained
 from jaxdl.data import IMAGE_SHAPES, load_images
 from jaxdl.ops import unit_images
+from jaxdl.systems.dcgan import classifier
 from jaxdl.train.run import check_step
 
-LOAD_LENET = pretrained.load_lenet
+LOAD_LENET = classifier.load_lenet
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (
     "--data coloured_digits --steps 4 --base-channels 2 --batch-size 8 "
@@ -39,7 +39,7 @@ def nearest_mean():
     def logits(x):
         return -jnp.sum((features(x)[:, None] - means[None]) ** 2, axis=-1)
 
-    return pretrained.Classifier(
+    return classifier.Classifier(
         logits, features, 5.0, "d" * 64, "digits", IMAGE_SHAPES["digits"], 10
     )
 
@@ -47,7 +47,7 @@ def nearest_mean():
 @pytest.fixture(scope="module")
 def script(load_script, nearest_mean):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrained, "load_lenet", lambda folder: nearest_mean)
+        patch.setattr(classifier, "load_lenet", lambda folder: nearest_mean)
         yield load_script(ROOT / "experiments" / "dcgan.py")
 
 
@@ -154,5 +154,5 @@ def test_bad_input(script, flags, said, refused):
 
 
 def test_a_classifier_that_is_not_there(script, refused, monkeypatch):
-    monkeypatch.setattr(pretrained, "load_lenet", LOAD_LENET)
+    monkeypatch.setattr(classifier, "load_lenet", LOAD_LENET)
     assert "nowhere" in refused(script.main, ["--classifier", "nowhere"])

@@ -1,4 +1,4 @@
-"""Nets out of finished runs, for experiments that look through them."""
+"""A trained LeNet, through whose features images are compared."""
 
 import functools
 from collections.abc import Callable
@@ -11,16 +11,13 @@ from jaxtyping import Array, Float
 
 from jaxdl.data import IMAGE_SHAPES
 from jaxdl.errors import InputError
-from jaxdl.models.lenet import IMAGE_SIZES, LeNet, enlarge_inputs, lenet5, modern_lenet
+from jaxdl.models.lenet import NUM_CLASSES, build_lenet
 from jaxdl.train.checkpoint import state_sha256
 from jaxdl.train.experiment import Experiment
 from jaxdl.train.folder import read_json
 from jaxdl.train.run import load_run
 from jaxdl.train.step import make_init
 from jaxdl.types import Model
-
-NUM_CLASSES = 10
-"""Of every data set that the experiment knows."""
 
 
 class Classifier(NamedTuple):
@@ -43,20 +40,6 @@ class Classifier(NamedTuple):
     data: str
     image_shape: tuple[int, int, int]
     num_classes: int
-
-
-@functools.lru_cache(maxsize=8)  # equal nets are one, compiled once
-def build_lenet(model: str, image_shape: tuple[int, int, int]) -> LeNet:
-    """The net of `experiments/lenet.py`; small images are enlarged first.
-
-    Args:
-      model: "lenet5" or "modern".
-      image_shape: height, width and channels of the images.
-    """
-    height, width, channels = image_shape
-    make = {"lenet5": lenet5, "modern": modern_lenet}[model]
-    net = make(NUM_CLASSES, channels=channels)
-    return enlarge_inputs(net) if max(height, width) < min(IMAGE_SIZES) else net
 
 
 def load_lenet(folder: str | Path) -> Classifier:
