@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,9 @@ NOT_DIFFERENTIABLE = {
 # Losses
 
 
-def _game(fn: Callable, *grads: Callable) -> Callable[[PRNGKey], Case]:
+def _game(
+    fn: Callable[..., Any], *grads: Callable[..., Any]
+) -> Callable[[PRNGKey], Case]:
     """A loss of logits; `grads` are d loss / d logit, of real (if any) and of fake."""
     names = ("real_logits", "fake_logits")[-len(grads) :]
 
@@ -41,7 +44,7 @@ def _game(fn: Callable, *grads: Callable) -> Callable[[PRNGKey], Case]:
     return make
 
 
-def _measures(measures: Callable) -> Callable[[PRNGKey], Case]:
+def _measures(measures: Callable[..., Any]) -> Callable[[PRNGKey], Case]:
     def make(key):
         return Case(measures, tuple(draw_normals(key, (4,), (4,))), ("real", "fake"))
 
@@ -128,7 +131,7 @@ def _gan_losses(player: int) -> Callable[[PRNGKey], Case]:
     return make
 
 
-def small_discriminator() -> tuple[Model, Callable]:
+def small_discriminator() -> tuple[Model, Callable[..., Any]]:
     """A discriminator of points of the plane, and its logits."""
     model = mlp([2, 3, 1], hidden="tanh")
 

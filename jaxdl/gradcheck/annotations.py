@@ -20,7 +20,7 @@ import numpy as np
 _ANYTHING = (Any, object, inspect.Parameter.empty, tuple, list, dict)
 
 
-def why_no_derivative(function: Callable) -> str | None:
+def why_no_derivative(function: Callable[..., Any]) -> str | None:
     """Reason why a function has no derivative; None if annotations leave room for one.
 
     A function that returns functions gets no reason: they may have derivatives.
@@ -67,7 +67,7 @@ def _is_callable(annotation: Any) -> bool:
     )
 
 
-def _parts(annotation: Any) -> tuple:
+def _parts(annotation: Any) -> tuple[Any, ...]:
     """Annotations of what a value consists of: of a union, a container, a record."""
     if isinstance(annotation, type) and not typing.get_args(annotation):
         fields = getattr(annotation, "_fields", None)  # of a NamedTuple

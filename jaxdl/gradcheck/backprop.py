@@ -30,7 +30,7 @@ class Gate(NamedTuple):
     """
 
     forward: Callable[..., Any]
-    backward: Callable[..., tuple]
+    backward: Callable[..., tuple[Any, ...]]
 
 
 add_gate = Gate(lambda x, y: x + y, lambda inputs, out, d_out: (d_out, d_out))

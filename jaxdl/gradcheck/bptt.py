@@ -220,8 +220,8 @@ def lstm_1997_backward(
 
 
 def _through_time(
-    forward: Callable,
-    backward: Callable,
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
     params: Params,
     carry: Carry,
     inputs: jax.Array,

@@ -282,7 +282,7 @@ def _row_errors(found: Derivatives, tolerance: float) -> dict[str, np.ndarray]:
 
 
 def _first_errors(
-    leaf: _Leaf, values: tuple[list, list]
+    leaf: _Leaf, values: tuple[list[Any], list[Any]]
 ) -> dict[str, tuple[float, str]]:
     """Worst error of each method at order 1, and where it is."""
     central = leaf.first.central

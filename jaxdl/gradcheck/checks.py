@@ -1,6 +1,7 @@
 """Derivations by hand as subjects of the gradient check: they have derivatives too."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.models.mlp import Trace, forward, mlp
 from jaxdl.nn.recurrent import Recurrence, elman, lstm
-from jaxdl.types import PRNGKey
+from jaxdl.types import Params, PRNGKey
 
 _ENGINE = "it is what derivatives are checked with"
 
@@ -40,7 +41,7 @@ def _gate(gate: backprop.Gate, *names: str) -> Callable[[PRNGKey], Case]:
     return make
 
 
-def _net(key: PRNGKey) -> tuple:
+def _net(key: PRNGKey) -> tuple[Params, jax.Array, jax.Array]:
     """Parameters, inputs and targets of a small net."""
     model = mlp([3, 4, 3, 2])
     x, targets = draw_normals(jax.random.fold_in(key, 1), (4, 3), (4, 2))
@@ -65,7 +66,9 @@ def _squared_error_and_grad(key):
     return Case(fn, _net(key), ("params", "x", "targets"))
 
 
-def _through_time(layer: Recurrence, hand: Callable) -> Callable[[PRNGKey], Case]:
+def _through_time(
+    layer: Recurrence, hand: Callable[..., Any]
+) -> Callable[[PRNGKey], Case]:
     """A derivation by hand, which has derivatives itself."""
 
     def make(key):

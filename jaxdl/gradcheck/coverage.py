@@ -104,7 +104,7 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
             yield importlib.import_module(info.name)
 
 
-def _imported_by_checks(package: ModuleType) -> set[str]:
+def _imported_by_checks(package: ModuleType) -> set[str | None]:
     """Names of the modules that a system's `checks.py` imports from, if it has one."""
     name = f"{package.__name__}.checks"
     checks = [module for module in find_checks() if module.__name__ == name]
@@ -118,7 +118,7 @@ def _imported_by_checks(package: ModuleType) -> set[str]:
 
 
 def _is_function_of(module: ModuleType, value: Any) -> bool:
-    if isinstance(value, functools.partial | Gate):  # they do not say where they
+    if isinstance(value, (functools.partial, Gate)):  # they do not say where they
         return True  # were made
     if getattr(value, "__module__", None) != module.__name__:
         return False

@@ -45,7 +45,7 @@ class Rows(NamedTuple):
     factors: np.ndarray
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """How many entries and directions there are."""
         return len(self.entries) + len(self.factors)
 
@@ -153,7 +153,7 @@ def _group_derivatives(
     sizes = [problem.leaves[i].size for i in group]
     arguments = (problem.leaves, *_directions_in_group(problem, group, rows))
 
-    def compiled(forward: bool) -> Callable:
+    def compiled(forward: bool) -> Callable[..., Any]:
         jit = quick_jit if sum(sizes) <= _QUICK_SIZE else jax.jit
         program = jit(_row_program(problem, group, forward))
         return lambda h: jax.tree.map(np.asarray, program(*arguments, h))
@@ -198,7 +198,9 @@ def _directions_in_group(
     return *columns, np.array(factors).reshape(-1, total)
 
 
-def _row_program(problem: Problem, group: list[int], forward: bool) -> Callable:
+def _row_program(
+    problem: Problem, group: list[int], forward: bool
+) -> Callable[..., Any]:
     """All rows of a group of leaves at order 1."""
     shapes = [problem.leaves[i].shape for i in group]
     sizes = [problem.leaves[i].size for i in group]
@@ -336,13 +338,19 @@ def _split(
     rows: list[Rows],
 ) -> list[Derivatives]:
     """Numbers of all rows, leaf by leaf."""
-    ends = np.cumsum([mine.count for mine in rows])
+    ends = np.cumsum([mine.number for mine in rows])
     return [
         Derivatives(
             reverse[start:end],
             largest[start:end],
             {name: values[start:end] for name, values in exact.items()},
-            Settled(*(column[start:end] for column in central[:-1]), central.noise),
+            Settled(
+                central.value[start:end],
+                central.ok[start:end],
+                central.on_kink[start:end],
+                central.zero[start:end],
+                central.noise,
+            ),
         )
         for start, end in itertools.pairwise([0, *ends])
     ]
@@ -402,12 +410,13 @@ class Whole(NamedTuple):
 
     hand: list[np.ndarray | None]
     plain: list[np.ndarray | None]
-    values: tuple[list, list]
+    values: tuple[list[Any], list[Any]]
 
 
 def whole_gradients(problem: Problem) -> Whole:
     """The derivation by hand and the plain definition, where there are any."""
-    case, nothing = problem.case, [None] * len(problem.leaves)
+    case = problem.case
+    nothing: list[np.ndarray | None] = [None] * len(problem.leaves)
 
     def program(leaves):
         args = problem.arguments(leaves)

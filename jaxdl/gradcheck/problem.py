@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -31,10 +31,10 @@ class Case(NamedTuple):
     """
 
     fn: Callable[..., Any]
-    args: tuple
+    args: tuple[Any, ...]
     names: tuple[str, ...]
     analytic: bool = False
-    hand: Callable[..., tuple] | None = None
+    hand: Callable[..., tuple[Any, ...]] | None = None
     plain: Callable[..., Any] | None = None
 
 
@@ -54,20 +54,20 @@ class Problem(NamedTuple):
     treedef: Any
     cotangent: Any
 
-    def arguments(self, leaves: list) -> tuple:
+    def arguments(self, leaves: list[Any]) -> tuple[Any, ...]:
         """Leaves in the form of the function's arguments."""
         return jax.tree.unflatten(self.treedef, leaves)
 
-    def objective(self, leaves: list) -> jax.Array:
+    def objective(self, leaves: list[Any]) -> jax.Array:
         """<c, fn(*args)>."""
         return _inner(self.cotangent, self.case.fn(*self.arguments(leaves)))
 
-    def magnitude(self, leaves: list) -> jax.Array:
+    def magnitude(self, leaves: list[Any]) -> jax.Array:
         """Sum of |c_i y_i| over the outputs y; rounding is relative to it."""
         ys = self.case.fn(*self.arguments(leaves))
         return _inner(*(jax.tree.map(jnp.abs, tree) for tree in (self.cotangent, ys)))
 
-    def plain_objective(self, leaves: list) -> jax.Array:
+    def plain_objective(self, leaves: list[Any]) -> jax.Array:
         """The same of the plain definition; of `fn` itself where none is given."""
         fn = self.case.plain or self.case.fn
         return _inner(self.cotangent, fn(*self.arguments(leaves)))
@@ -146,7 +146,7 @@ def _draw_block(key: PRNGKey, number: Int[Array, ""] | int) -> jax.Array:
     return jax.random.normal(jax.random.fold_in(key, number), (_BLOCK_SIZE,))
 
 
-def quick_jit(f: Callable) -> Callable:
+def quick_jit(f: Callable[..., Any]) -> Callable[..., Any]:
     """`jax.jit` for a program that runs a few times: compiling is most of its cost."""
     return jax.jit(f, compiler_options=quick_options())
 
@@ -167,13 +167,14 @@ def quick_options() -> dict[str, Any]:
 
 
 def _inner(a: Any, b: Any) -> jax.Array:
-    return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)))
+    products = jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)
+    return cast(jax.Array, sum(jax.tree.leaves(products)))
 
 
 def _is_float(x: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(x), jnp.floating)
 
 
-def _leaf_name(names: tuple[str, ...], path: tuple) -> str:
+def _leaf_name(names: tuple[str, ...], path: tuple[Any, ...]) -> str:
     rest = jax.tree_util.keystr(path[1:], simple=True, separator=".")
     return names[path[0].idx] + (f".{rest}" if rest else "")

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
@@ -57,7 +57,8 @@ def find_checks() -> Iterator[ModuleType]:
     """The modules `checks` of all rooms and systems, by name."""
     for package in (jaxdl, jaxdl.systems):
         for info in pkgutil.iter_modules(package.__path__):
-            folder = Path(info.module_finder.path) / info.name
+            finder: Any = info.module_finder  # of files, which says where
+            folder = Path(finder.path) / info.name
             if (folder / "checks.py").is_file():
                 yield importlib.import_module(f"{package.__name__}.{info.name}.checks")
 

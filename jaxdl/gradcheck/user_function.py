@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +59,7 @@ def check_user_function(
         ) from error
 
 
-def load_function(target: str) -> Callable:
+def load_function(target: str) -> Callable[..., Any]:
     """The function that "module:function" names.
 
     The current folder comes first among those that modules are imported from, as with
@@ -114,7 +115,7 @@ def parse_shapes(words: Sequence[str]) -> list[tuple[int, ...]]:
             "no shapes were given: expected --shapes with one for each argument, such "
             "as --shapes 4,3 3"
         )
-    shapes = []
+    shapes: list[tuple[int, ...]] = []
     for word in words:
         if word == "()":
             shapes.append(())
@@ -130,7 +131,7 @@ def parse_shapes(words: Sequence[str]) -> list[tuple[int, ...]]:
 
 
 def _argument_names(
-    target: str, fn: Callable, shapes: list[tuple[int, ...]]
+    target: str, fn: Callable[..., Any], shapes: list[tuple[int, ...]]
 ) -> tuple[str, ...]:
     """Names of the arguments that the function takes by position."""
     try:
@@ -152,7 +153,11 @@ def _argument_names(
 
 
 def _check_value(
-    target: str, fn: Callable, names: tuple[str, ...], args: tuple, seed: int
+    target: str,
+    fn: Callable[..., Any],
+    names: tuple[str, ...],
+    args: tuple[Any, ...],
+    seed: int,
 ) -> None:
     shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(names, args, strict=True))
     try:

@@ -5,6 +5,7 @@ entry of a covariance, which the functions take as the mean with its transpose.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -103,7 +104,7 @@ def _bernoulli_cross_entropy(key):
     return Case(losses.bernoulli_cross_entropy, args, names, hand=hand)
 
 
-def _corrupted(fn: Callable) -> Callable[[PRNGKey], Case]:
+def _corrupted(fn: Callable[..., Any]) -> Callable[[PRNGKey], Case]:
     def make(key):
         (x,) = draw_normals(key, _SHAPE)
         return Case(lambda x: fn(key, x, 0.4), (x,), ("x",))
@@ -118,7 +119,9 @@ def _p(log_p):
     return jnp.exp(log_p)
 
 
-def _categorical(fn: Callable, *grads: Callable) -> Callable:
+def _categorical(
+    fn: Callable[..., Any], *grads: Callable[..., Any]
+) -> Callable[[PRNGKey], Case]:
     """A divergence; `grads` are its derivatives by each log-probability."""
     names = ("log_p", "log_q")[: len(grads)]
 
@@ -155,7 +158,7 @@ def _hellinger_by_p(log_p, log_q):
     return root_p * (root_p - root_q) / (4 * distance[:, None])
 
 
-def _swapped(grad: Callable) -> Callable:
+def _swapped(grad: Callable[..., Any]) -> Callable[..., Any]:
     return lambda log_p, log_q: grad(log_q, log_p)
 
 
@@ -181,7 +184,7 @@ def _probabilities(key):
     return Case(fn, args, ("p",), hand=lambda cotangent, p: (cotangent / p,))
 
 
-def _estimate(fn: Callable, num: int) -> Callable:
+def _estimate(fn: Callable[..., Any], num: int) -> Callable[[PRNGKey], Case]:
     names = ("log_p_at_p", "log_q_at_p", "log_p_at_q", "log_q_at_q")[:num]
 
     def make(key):
@@ -195,7 +198,7 @@ def _estimate(fn: Callable, num: int) -> Callable:
 # Gaussians and roots
 
 
-def _gaussian(fn: Callable, num: int) -> Callable:
+def _gaussian(fn: Callable[..., Any], num: int) -> Callable[[PRNGKey], Case]:
     """A closed form of `num` Gaussians; by covariance, of what is made symmetric."""
 
     def symmetric(args):
@@ -258,7 +261,7 @@ _SIZES = dict(kernel=(3, 2), visible_bias=(3,), hidden_bias=(2,))
 _BATCH = 4
 
 
-def _point(key: PRNGKey, *shapes: tuple[int, ...]) -> tuple:
+def _point(key: PRNGKey, *shapes: tuple[int, ...]) -> tuple[Any, ...]:
     """Parameters, and normal numbers for what else there is."""
     keys = [jax.random.fold_in(key, i) for i in range(len(_SIZES) + len(shapes))]
     params = {
@@ -303,7 +306,7 @@ def _joint_energy(key):
     return Case(boltzmann.joint_energy, args, names, True, hand)
 
 
-def _logits(fn: Callable, bias: str, size: int) -> Callable[[PRNGKey], Case]:
+def _logits(fn: Callable[..., Any], bias: str, size: int) -> Callable[[PRNGKey], Case]:
     """The other layer's bias is left out: nothing depends on it."""
 
     def make(key):

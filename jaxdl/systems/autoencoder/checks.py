@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ def _model(key):
     return model, draw_params(key, model.init, 0.5)
 
 
-def _network(part: str, method: str, in_size: int) -> Callable:
+def _network(part: str, method: str, in_size: int) -> Callable[[PRNGKey], Case]:
     def make(key):
         model, params = _model(key)
         (x,) = draw_normals(jax.random.fold_in(key, 9), (2, in_size))
@@ -47,7 +48,7 @@ def _loss(key):
     return Case(lambda params: loss_fn(params, batch, key)[0], (params,), ("params",))
 
 
-def _principal(fn: Callable, size: int) -> Callable[[PRNGKey], Case]:
+def _principal(fn: Callable[..., Any], size: int) -> Callable[[PRNGKey], Case]:
     def make(key):
         mean, components, x = draw_normals(key, (4,), (2, 4), (3, size))
 

@@ -20,7 +20,7 @@ _SIDES = (5, 3, 2)
 
 
 def _net(
-    module: Any, plain: Callable, input_shape: tuple[int, int]
+    module: Any, plain: Callable[..., Any], input_shape: tuple[int, int]
 ) -> Callable[[PRNGKey], Case]:
     """A network, held against the same one by XLA's own convolutions."""
 
@@ -56,7 +56,7 @@ def _resized(x, layer, side: int):
     return _conv(x, layer["kernel"], 1)
 
 
-def _generator(enlarged: Callable, first: str) -> Callable:
+def _generator(enlarged: Callable[..., Any], first: str) -> Callable[..., Any]:
     """The generator by XLA's own convolutions."""
 
     def plain(params, z):

@@ -6,6 +6,7 @@ of the second order, and those of the second order of the third.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +54,7 @@ def _network(key):
     return Case(discriminator.apply, (params, x), ("params", "x"))
 
 
-def _penalty(penalty: Callable) -> Callable[[PRNGKey], Case]:
+def _penalty(penalty: Callable[..., Any]) -> Callable[[PRNGKey], Case]:
     """Of the weights but the last bias, which no slope depends on."""
     model, apply = small_discriminator()
 
@@ -68,7 +69,11 @@ def _penalty(penalty: Callable) -> Callable[[PRNGKey], Case]:
         names = "first", "kernel", "real", "fake"
         if penalty is wgan_gp_penalty:
             return Case(fn, args, names)
-        return Case(lambda *a: fn(*a, None), args[:-1], names[:-1])
+
+        def on_data(first, kernel, real):
+            return fn(first, kernel, real, None)
+
+        return Case(on_data, args[:-1], names[:-1])
 
     return make
 

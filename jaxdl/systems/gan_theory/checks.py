@@ -9,6 +9,7 @@ from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.systems.gan_theory import quadrature
 from jaxdl.systems.gan_theory.flow import coupling_flow
 from jaxdl.systems.gan_theory.networks import plane_gan
+from jaxdl.types import PRNGKey
 
 NOT_DIFFERENTIABLE: dict[str, str] = {}
 """Functions that no gradient goes through, and why."""
@@ -28,7 +29,7 @@ def _grid_log_probabilities(key):
     return Case(fn, tuple(draw_normals(key, _FIVE)), ("log_density",))
 
 
-def _flow(method: str) -> Callable:
+def _flow(method: str) -> Callable[[PRNGKey], Case]:
     def make(key):
         flow = coupling_flow(3, num_layers=2, hidden_size=3)
         x = draw_normal(jax.random.fold_in(key, 99), (5, 3))

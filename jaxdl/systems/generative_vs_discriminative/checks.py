@@ -4,6 +4,7 @@ The classes are balanced and the weights positive, so every covariance has an in
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -53,19 +54,24 @@ def _fit_discriminant(diagonal: bool) -> Callable[[PRNGKey], Case]:
     def make(key):
         def fn(x, weights):
             options = dict(diagonal=diagonal, ridge=0.1)
-            return gaussian.fit_discriminant(x, _LABELS, weights, **options)
+            return gaussian.fit_discriminant(
+                x, jnp.asarray(_LABELS), weights, **options
+            )
 
         return Case(fn, _points(key), ("x", "weights"), True)
 
     return make
 
 
-def _through_fit(fn: Callable) -> Callable[[PRNGKey], Case]:
+def _through_fit(fn: Callable[..., Any]) -> Callable[[PRNGKey], Case]:
     """A function of a discriminant as one of the points that it is fitted to."""
 
     def make(key):
         def of_points(x, weights):
-            return fn(gaussian.fit_discriminant(x, _LABELS, weights, ridge=0.1), x)
+            return fn(
+                gaussian.fit_discriminant(x, jnp.asarray(_LABELS), weights, ridge=0.1),
+                x,
+            )
 
         return Case(of_points, _points(key), ("x", "weights"))
 
@@ -78,7 +84,9 @@ def _logistic_objective(key):
 
     def fn(linear, x, weights):
         options = dict(penalty=0.3)
-        return logistic.logistic_objective(linear, x, _LABELS, weights, **options)
+        return logistic.logistic_objective(
+            linear, x, jnp.asarray(_LABELS), weights, **options
+        )
 
     def hand(cotangent, linear, x, weights):
         logits = logistic.linear_logits(linear, x)
