@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,7 +65,8 @@ def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> C
             f"{folder} holds a run of another version: its configuration has the "
             f"fields {', '.join(sorted(fields.keys() - known))}"
         )
-    return config_class(**{**fields, "out": folder})
+    values: dict[str, Any] = {**fields, "out": folder}
+    return config_class(**values)
 
 
 def differing_fields(old: Any, new: Any, prefix: str = "") -> list[str]:
@@ -82,7 +83,7 @@ def differing_fields(old: Any, new: Any, prefix: str = "") -> list[str]:
 @contextlib.contextmanager
 def open_folder(
     folder: Path, identity: Mapping[str, Any], overwrite: bool
-) -> Iterator[dict[str, Any] | None]:
+) -> Generator[dict[str, Any] | None, None, None]:
     """Hold a run folder for this process alone.
 
     Args:

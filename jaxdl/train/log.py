@@ -6,14 +6,14 @@ import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from jaxdl.errors import RunError
 from jaxdl.types import History, Series
 
-Values = Mapping[str, Sequence | np.ndarray]  # one number a seed
+Values = Mapping[str, Sequence[Any] | np.ndarray]  # one number a seed
 
 SEED_CURVES = 8  # TensorBoard draws a curve a seed up to here, their mean above
 
@@ -130,7 +130,7 @@ class RunLog:
         if arrays:
             partial = self._arrays / "partial.tmp"
             with partial.open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **cast(Any, arrays))
             os.replace(partial, self._arrays / f"{step:09d}.npz")
         line: dict[str, Any] = {"step": step}
         if train:
@@ -143,7 +143,7 @@ class RunLog:
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
         self.last_step = step
-        scalars = {}
+        scalars: dict[str, float] = {}
         for group in ("train", "eval"):
             for name, values in line.get(group, {}).items():
                 if 1 < len(self._seeds) <= SEED_CURVES:
@@ -178,7 +178,7 @@ class RunLog:
         self._events.close()
 
 
-def _series(lines: Sequence[Mapping], group: str) -> Series:
+def _series(lines: Sequence[Mapping[str, Any]], group: str) -> Series:
     lines = [line for line in lines if group in line]
     # An evaluation's last line has what only the final one computes; a curve has not.
     names = set.intersection(*(set(line[group]) for line in lines)) if lines else set()
@@ -210,7 +210,12 @@ class _Events:
             Event(wall_time=time.time(), step=resume_step + 1, session_log=start)
         )
 
-    def write(self, step: int, scalars: Mapping[str, float], arrays: Mapping) -> None:
+    def write(
+        self,
+        step: int,
+        scalars: Mapping[str, float],
+        arrays: Mapping[str, np.ndarray],
+    ) -> None:
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.proto.summary_pb2 import Summary
         from tensorboardX.summary import image

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,9 +22,9 @@ from jaxdl.train.checkpoint import Checkpoints, state_sha256
 from jaxdl.train.config import RunConfig, config_hash
 from jaxdl.train.experiment import Experiment, Record
 from jaxdl.train.folder import write_json
-from jaxdl.train.log import Progress, RunLog, seed_history
+from jaxdl.train.log import Progress, RunLog, Values, seed_history
 from jaxdl.train.seeds import Executor
-from jaxdl.types import History, State
+from jaxdl.types import State
 
 
 def warn(text: str) -> None:
@@ -85,7 +85,7 @@ class _Clock:
         self.timed_steps = timed_steps
 
     @contextlib.contextmanager
-    def measure(self, kind: str) -> Iterator[None]:
+    def measure(self, kind: str) -> Generator[None, None, None]:
         begin = time.monotonic()
         try:
             yield
@@ -223,7 +223,7 @@ class Loop:
 
     def _log_block(
         self, running: "_Block | None", hold: int | None = None
-    ) -> dict[str, list] | None:
+    ) -> dict[str, list[Any]] | None:
         """Check and log a block's metrics; return those of step `hold` instead."""
         if running is None:
             return None
@@ -263,7 +263,7 @@ class Loop:
             f"{self.checkpoints.intact()}; try a lower learning rate"
         )
 
-    def _evaluate(self, states, step: int, train: dict | None, final: bool) -> None:
+    def _evaluate(self, states, step: int, train: Values | None, final: bool) -> None:
         """Evaluate each seed, and write the line of this step."""
         self.checkpoints.wait()  # its copy of the states and ours would add up
         with self.clock.measure("evaluate"):
@@ -317,30 +317,29 @@ class Loop:
     def _finish(self, states) -> Record:
         """Figures and `result.json`, of states that are evaluated and saved."""
         record = self._record(states, None, 0)
+        assert record.states is not None and record.history is not None
         figures = self.folder / "figures"
         figures.mkdir(exist_ok=True)
         for name, figure in self.experiment.figures(record).items():
             figure.savefig(figures / f"{name}.png")
         result = self._result(record.states)
         if self.experiment.remarks is not None:
-            result["remarks"] = self._remarks(record.history)
-        record = record._replace(result=result)
-        write_json(self.folder / "result.json", record.result)
+            found = [
+                self.experiment.remarks(seed_history(record.history, i))
+                for i in range(self.config.seeds)
+            ]
+            result["remarks"] = {
+                name: [dict(each[name]) for each in found] for name in found[0]
+            }
+        write_json(self.folder / "result.json", result)
         self.progress.close()
-        print_result(record.result, self.folder)
-        return record
-
-    def _remarks(self, history: History) -> dict[str, list[dict[str, Any]]]:
-        """By name, what the experiment says about each seed's history."""
-        found = [
-            self.experiment.remarks(seed_history(history, i))
-            for i in range(self.config.seeds)
-        ]
-        return {name: [dict(each[name]) for each in found] for name in found[0]}
+        print_result(result, self.folder)
+        return record._replace(result=result)
 
     def _result(self, states: Sequence[State]) -> dict[str, Any]:
         values = self.log.evaluation(self.config.steps)
-        metrics = {}
+        assert values is not None  # the final evaluation has been logged
+        metrics: dict[str, dict[str, Any]] = {}
         for name, per_seed in values.items():
             mean, low, high = mean_ci95(per_seed)
             metrics[name] = {

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.types import PRNGKey
+from jaxdl.types import BatchFn, InitFn, PRNGKey, State, StepFn
 
 ExecutorName = Literal["sequential", "vmap"]
 
@@ -64,7 +64,7 @@ class Executor(NamedTuple):
     split: Callable[[Any], list[Any]]
 
 
-def scan_block(batch_fn: Callable, step_fn: Callable) -> Callable:
+def scan_block(batch_fn: BatchFn, step_fn: StepFn) -> Callable[..., tuple[State, Any]]:
     """`length` training steps as one pure function, to be compiled by its caller."""
 
     def block(state, data, key, first, *, length):
@@ -78,7 +78,7 @@ def scan_block(batch_fn: Callable, step_fn: Callable) -> Callable:
 
 @functools.lru_cache(maxsize=16)
 def make_executor(
-    name: ExecutorName, init_fn: Callable, batch_fn: Callable, step_fn: Callable
+    name: ExecutorName, init_fn: InitFn, batch_fn: BatchFn, step_fn: StepFn
 ) -> Executor:
     """The executor of that name.
 
