@@ -43,9 +43,9 @@ from jaxdl.systems.autoencoder.variational_measures import (
     variational_protocols,
 )
 from jaxdl.train import config, step
-from jaxdl.train.run import Experiment
+from jaxdl.train.experiment import Case, Sweep
+from jaxdl.train.run import Experiment, run
 from jaxdl.train.state import TrainState
-from jaxdl.train.sweep import Case, sweep
 from jaxdl.types import Model, PRNGKey
 
 DIGITS = dict(
@@ -461,7 +461,7 @@ def train(cfg: Config) -> int:
     def figures(records):
         return autoencoder_figures(records, coders, make_corruption(cfg))
 
-    return sweep("autoencoder", cases, data, cfg, figures=figures).exit_code
+    return run("autoencoder", Sweep(cases, figures), data, cfg).exit_code
 
 
 def main(argv=None) -> int:

@@ -37,7 +37,8 @@ from jaxdl.systems.dcgan.networks import dcgan, dcgan_features
 from jaxdl.systems.dcgan.pictures import make_dcgan_pictures
 from jaxdl.systems.dcgan.resized import resized
 from jaxdl.train import config, read_config, step
-from jaxdl.train.run import Experiment, load_run, run
+from jaxdl.train.load import load_trees
+from jaxdl.train.run import Experiment, run
 from jaxdl.train.seeds import seed_keys
 
 COLOURED = "coloured_"
@@ -280,10 +281,9 @@ def train(cfg: Config) -> int:
 
 
 def restore(folder: Path):
-    """The first seed's state of a finished run, and the sampler of its generator."""
+    """The generator's parameters of a finished run's first seed, and its sampler."""
     trained = read_config(folder, "dcgan", Config)
-    _, (state, *_) = load_run(folder, make_experiment(trained))
-    return state, build(trained)[1]
+    return load_trees(folder)[0]["gen_params"], build(trained)[1]
 
 
 def main(argv=None) -> int:

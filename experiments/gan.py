@@ -33,7 +33,8 @@ from jaxdl.systems.gan.max_column_norm import max_column_norm
 from jaxdl.systems.gan.measures import gan_protocols, make_gan_evaluate
 from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.train import config, read_config, step
-from jaxdl.train.run import Experiment, load_run, run
+from jaxdl.train.load import load_trees
+from jaxdl.train.run import Experiment, run
 from jaxdl.train.seeds import seed_keys
 
 NETWORKS = dict(small=small_gan, mlp=mlp_gan, paper=paper_gan)
@@ -129,22 +130,26 @@ def make_experiment(cfg: Config) -> Experiment:
     )
 
 
+def load(cfg: Config):
+    """The images of a configuration."""
+    return load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
+
+
 def train(cfg: Config) -> int:
     """Train, or draw from a finished run."""
     if cfg.sample is not None:
         return draw(restore, cfg.out, cfg.sample, cfg.seed)
     cfg = config.fill_defaults(cfg, RECIPES[cfg.data])
-    data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
+    data = load(cfg)
     protocols = gan_protocols(data, cfg.parzen_samples, cfg.networks)
     experiment = make_experiment(cfg)._replace(protocols=protocols)
     return run("gan", experiment, data, cfg).exit_code
 
 
 def restore(folder: Path):
-    """The first seed's state of a finished run, and the sampler of its generator."""
+    """The generator's parameters of a finished run's first seed, and its sampler."""
     trained = read_config(folder, "gan", Config)
-    _, (state, *_) = load_run(folder, make_experiment(trained))
-    return state, build(trained)[1]
+    return load_trees(folder)[0]["gen_params"], build(trained)[1]
 
 
 def main(argv=None) -> int:

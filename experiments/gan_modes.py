@@ -40,8 +40,8 @@ from jaxdl.systems.gan_modes.networks import pacgan
 from jaxdl.systems.gan_modes.step import against_params, make_simultaneous_step
 from jaxdl.systems.gan_modes.unrolled import make_unrolled_generator_loss
 from jaxdl.train import config
-from jaxdl.train.run import Experiment
-from jaxdl.train.sweep import Case, sweep
+from jaxdl.train.experiment import Case, Sweep
+from jaxdl.train.run import Experiment, run
 
 MethodName = Literal["gan", "pacgan", "unrolled", "wgan_gp", "minibatch"]
 TARGETS = {"ring": ring, "grid": grid}
@@ -207,7 +207,7 @@ def train(cfg: Config) -> int:
             name = f"pacgan{pack}" if method == "pacgan" else method
             cases[name] = Case(case, make_experiment(case))
     target, figures = TARGETS[cfg.target](), mode_figures
-    record = sweep("gan_modes", cases, target, cfg, figures=figures)
+    record = run("gan_modes", Sweep(cases, figures), target, cfg)
     if record.result is not None:
         print("\n".join(differences(record.result["cases"])), flush=True)
     return record.exit_code

@@ -42,8 +42,8 @@ from jaxdl.systems.gan_theory.measures import (
 )
 from jaxdl.systems.gan_theory.networks import plane_gan
 from jaxdl.train import config, step
-from jaxdl.train.run import Experiment
-from jaxdl.train.sweep import Case, sweep
+from jaxdl.train.experiment import Case, Sweep
+from jaxdl.train.run import Experiment, run
 from jaxdl.types import Model
 
 Target = Literal["two_moons", "annulus"]
@@ -204,7 +204,7 @@ def train(cfg: Config) -> int:
         densities[0], name="-".join(cfg.targets), checksum=digest.hexdigest()
     )
     figures = theory_figures
-    return sweep("gan_theory", cases, together, cfg, figures=figures).exit_code
+    return run("gan_theory", Sweep(cases, figures), together, cfg).exit_code
 
 
 def main(argv=None) -> int:

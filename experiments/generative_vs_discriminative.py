@@ -38,8 +38,8 @@ from jaxdl.systems.generative_vs_discriminative import (
 )
 from jaxdl.systems.generative_vs_discriminative.figures import generative_figures
 from jaxdl.train import config
-from jaxdl.train.run import Experiment
-from jaxdl.train.sweep import Case, sweep
+from jaxdl.train.experiment import Case, Sweep
+from jaxdl.train.run import Experiment, run
 
 MODELS = ("logistic", "naive_bayes", "discriminant")
 CASES = ("distributions", *two_classes.COMPUTED, "images")
@@ -234,7 +234,7 @@ def train(cfg: Config) -> int:
             cases[name] = Case(case, make_curves(case, name, data))
     figures = functools.partial(generative_figures, image=data.image_shape)
     name = "generative_vs_discriminative"
-    return sweep(name, cases, data, cfg, figures=figures).exit_code
+    return run(name, Sweep(cases, figures), data, cfg).exit_code
 
 
 def main(argv=None) -> int:

@@ -44,9 +44,9 @@ from jaxdl.systems.greedy_pretraining.pretrained_stack import (
 )
 from jaxdl.systems.greedy_pretraining.sklearn_baselines import forest_errors, svm_errors
 from jaxdl.train import config, step
-from jaxdl.train.experiment import Experiment, Phase
+from jaxdl.train.experiment import Case, Experiment, Phase, Sweep
+from jaxdl.train.run import run
 from jaxdl.train.state import TrainState
-from jaxdl.train.sweep import Case, sweep
 from jaxdl.types import LossFn, Params, PRNGKey
 
 
@@ -457,7 +457,7 @@ def train(cfg: Config) -> int:
         there = {name: row.value for name, row in rows.items() if row}
         return greedy_figures(records, there, data.image_shape)
 
-    return sweep("greedy_pretraining", cases, data, cfg, figures=figures).exit_code
+    return run("greedy_pretraining", Sweep(cases, figures), data, cfg).exit_code
 
 
 def main(argv=None) -> int:

@@ -32,9 +32,9 @@ from jaxdl.nn import recurrent
 from jaxdl.systems.rnn_memory.figures import memory_figures
 from jaxdl.systems.rnn_memory.gradient_reach import make_memory_evaluate
 from jaxdl.train import config, step
-from jaxdl.train.run import Experiment
+from jaxdl.train.experiment import Case, Sweep
+from jaxdl.train.run import Experiment, run
 from jaxdl.train.state import TrainState
-from jaxdl.train.sweep import Case, sweep
 from jaxdl.types import Params
 
 CellName = Literal["rnn", "gru", "lstm"]
@@ -162,7 +162,7 @@ def train(cfg: Config) -> int:
     # Each case draws from its own task; the longest stands for them all.
     tasks = dataclasses.replace(data.latch(max(cfg.lags)), name="latch")
     figures = memory_figures
-    return sweep("rnn_memory", cases, tasks, cfg, figures=figures).exit_code
+    return run("rnn_memory", Sweep(cases, figures), tasks, cfg).exit_code
 
 
 def main(argv=None) -> int:

@@ -48,9 +48,9 @@ from jaxdl.systems.transfer.data import (
 )
 from jaxdl.systems.transfer.figures import transfer_figures
 from jaxdl.train import config, step
-from jaxdl.train.experiment import Experiment, Phase
+from jaxdl.train.experiment import Case, Experiment, Phase, Sweep
+from jaxdl.train.run import run
 from jaxdl.train.state import TrainState
-from jaxdl.train.sweep import Case, sweep
 
 Method = Literal["frozen", "tuned", "scratch", "small"]
 CLASSES = 10
@@ -386,7 +386,7 @@ def train(cfg: Config) -> int:
         own = config.fill_defaults(own, {"eval_every": max(1, own.steps)})
         cases[f"{method}-{size}"] = Case(own, make_case(own, make_net, data, digest))
     figures = transfer_figures
-    return sweep("transfer", cases, data, cfg, figures=figures).exit_code
+    return run("transfer", Sweep(cases, figures), data, cfg).exit_code
 
 
 def main(argv=None) -> int:

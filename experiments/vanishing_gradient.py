@@ -32,8 +32,8 @@ from jaxdl.objectives import make_classification_loss
 from jaxdl.ops import activation, unit_pixels
 from jaxdl.systems.vanishing_gradient.figures import vanishing_gradient_figures
 from jaxdl.train import config, step
-from jaxdl.train.run import Experiment
-from jaxdl.train.sweep import Case, sweep
+from jaxdl.train.experiment import Case, Sweep
+from jaxdl.train.run import Experiment, run
 
 
 class Setting(NamedTuple):
@@ -222,7 +222,7 @@ def train(cfg: Config) -> int:
         there = {k: row.value for k, row in rows.items() if row and "mnist" == cfg.data}
         return vanishing_gradient_figures(records, NETS, cfg.depths, there)
 
-    return sweep("vanishing_gradient", cases, data, cfg, figures=figures).exit_code
+    return run("vanishing_gradient", Sweep(cases, figures), data, cfg).exit_code
 
 
 def main(argv=None) -> int:

@@ -35,8 +35,8 @@ from jaxdl.systems.xor.data import xor_table
 from jaxdl.systems.xor.figures import xor_figures, xor_sweep_figures
 from jaxdl.systems.xor.measures import make_table_evaluate
 from jaxdl.train import Case, config, make_uniform_batch
+from jaxdl.train.experiment import Sweep
 from jaxdl.train.run import Experiment, run
-from jaxdl.train.sweep import sweep
 
 INITIAL_DEVIATION = 0.5
 ActivationName = Literal["all", *ACTIVATIONS]  # pyrefly: ignore[invalid-literal]
@@ -139,7 +139,7 @@ def train(cfg: Config) -> int:
         experiment = make_experiment(case)._replace(protocols={})  # no row for each
         cases[f"{name}-{size}"] = Case(case, experiment)
     figures = xor_sweep_figures
-    return sweep("xor", cases, xor_table(), cfg, figures=figures).exit_code
+    return run("xor", Sweep(cases, figures), xor_table(), cfg).exit_code
 
 
 def main(argv=None) -> int:

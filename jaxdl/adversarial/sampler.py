@@ -112,7 +112,7 @@ def nearest_images(
 
 
 def draw(
-    restore: Callable[[Path], tuple[GanState, Sampler]],
+    restore: Callable[[Path], tuple[Params, Sampler]],
     out: Path | None,
     num: int,
     seed: int,
@@ -120,7 +120,7 @@ def draw(
     """Write images of a finished run to its folder: a picture and a NumPy array.
 
     Args:
-      restore: from the folder to the run's state and the sampler of its generator.
+      restore: from the folder to the generator's parameters and its sampler.
       out: folder of the run, as `--out` names it.
       num: images to draw.
       seed: of their latents.
@@ -133,8 +133,8 @@ def draw(
     """
     if out is None:
         raise InputError("--sample needs --out FOLDER: the folder of a finished run")
-    state, sampler = restore(out)
+    gen_params, sampler = restore(out)
     key = jax.random.fold_in(jax.random.key(seed), 4)
-    images = sampler.images(state.gen_params, key, num)
+    images = sampler.images(gen_params, key, num)
     print(save_images(images, out / "samples", f"{num}-seed-{seed}"))
     return 0

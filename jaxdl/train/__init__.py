@@ -1,14 +1,14 @@
 """Training: what the runner is made of; `run` itself is in `jaxdl.train.run`."""
 
 from jaxdl.train.config import RunConfig as RunConfig
+from jaxdl.train.experiment import Case as Case
 from jaxdl.train.experiment import Experiment as Experiment
 from jaxdl.train.experiment import Phase as Phase
 from jaxdl.train.experiment import Record as Record
+from jaxdl.train.experiment import Sweep as Sweep
 from jaxdl.train.folder import read_config as read_config
 from jaxdl.train.run import load_run as load_run
 from jaxdl.train.state import TrainState as TrainState
 from jaxdl.train.step import make_init as make_init
 from jaxdl.train.step import make_train_step as make_train_step
 from jaxdl.train.step import make_uniform_batch as make_uniform_batch
-from jaxdl.train.sweep import Case as Case
-from jaxdl.train.sweep import SweepRecord as SweepRecord

@@ -1,4 +1,4 @@
-"""Checkpoints that are either whole or noticed.
+"""Checkpoints: complete, or detected as damaged.
 
 Orbax writes a checkpoint to a temporary folder and renames it when complete, so a kill
 in the middle of a save leaves nothing that could be taken for one. Orbax does not
@@ -121,6 +121,7 @@ def _file_digests(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
+    """Silence the loggers of Orbax's libraries while checkpoints are open."""
     loggers = [logging.getLogger(name) for name in QUIETED]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -130,6 +131,26 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def as_tree(leaves: Mapping[str, np.ndarray], keys: Mapping[str, str]) -> dict:
+    """Nested dicts of arrays from leaves by path, as the checkpoint describes itself.
+
+    Args:
+      leaves: by path, such as "params/out/bias".
+      keys: for typed keys, the name of the generator by path.
+    """
+    tree: dict[str, Any] = {}
+    for path, array in leaves.items():
+        *parents, name = path.split("/")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        leaf = jnp.array(array, copy=True)
+        if path in keys:
+            leaf = jax.random.wrap_key_data(leaf, impl=keys[path])
+        place[name] = leaf
+    return tree
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -152,6 +173,8 @@ class Checkpoints:
         self._warn = warn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future | None = None
+        self._quieted = contextlib.ExitStack()
+        self._quieted.enter_context(_quiet())
 
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints on disk, ascending."""
@@ -181,7 +204,14 @@ class Checkpoints:
                     f"the state holds a non-finite value in {name} after step {step}; "
                     f"{self.intact()}"
                 )
-        self._pending = self._writer.submit(self._write, step, leaves, dict(notes))
+        keys = {
+            jax.tree_util.keystr(path, simple=True, separator="/"): str(_key_impl(leaf))
+            for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+            if _is_key(leaf)
+        }
+        self._pending = self._writer.submit(
+            self._write, step, leaves, {"notes": dict(notes), "keys": keys}
+        )
 
     def wait(self) -> None:
         """Wait for the save under way, if any.
@@ -205,6 +235,7 @@ class Checkpoints:
     def close(self) -> None:
         """Let the save under way finish, and the thread with it."""
         self._writer.shutdown(wait=True)
+        self._quieted.close()
 
     def newest(self) -> int | None:
         """Step of the newest complete checkpoint, if there is one."""
@@ -222,7 +253,7 @@ class Checkpoints:
     def _manifest(self, step: int) -> Path:
         return self.folder / f"{step}.sha256.json"
 
-    def _write(self, step: int, leaves: dict[str, np.ndarray], notes: dict) -> None:
+    def _write(self, step: int, leaves: dict[str, np.ndarray], about: dict) -> None:
         from orbax.checkpoint import v1 as ocp
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -231,12 +262,12 @@ class Checkpoints:
         if shutil.disk_usage(self.folder).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         target = self.folder / str(step)
-        metadata = {"step": step, "sha256": leaf_digests(leaves), "notes": notes}
+        metadata = {"step": step, "sha256": leaf_digests(leaves), **about}
         context = ocp.Context()
         # Weights are noise to a compressor: it took five times as long and, for every
         # copy of the state that is written anyway, two more in memory.
         context.array.saving.use_compression = False
-        with context, _quiet():
+        with context:
             ocp.save(target, leaves, custom_metadata=metadata)
         partial = self.folder / f"{step}.sha256.json.tmp"
         partial.write_text(json.dumps(_file_digests(target), indent=1))
@@ -266,7 +297,8 @@ class Checkpoints:
         """Read the newest good checkpoint; None if none was ever completed.
 
         Args:
-          like: a tree of arrays, or of `jax.eval_shape`, as the state must be.
+          like: a tree of arrays, or of `jax.eval_shape`, as the state must be; None
+            gives nested dicts in the form that the checkpoint itself describes.
 
         Raises:
           RunError: if there are checkpoints and none of them is good.
@@ -295,15 +327,18 @@ class Checkpoints:
             for name in sorted(expected.keys() | found.keys()):
                 if expected.get(name) != found.get(name):
                     raise ValueError(f"file {name} does not match its SHA-256")
-        with _quiet():
-            from orbax.checkpoint import v1 as ocp
+        from orbax.checkpoint import v1 as ocp
 
-            leaves = ocp.load(folder)
-            metadata = ocp.metadata(folder).custom_metadata
+        leaves = ocp.load(folder)
+        metadata = ocp.metadata(folder).custom_metadata
         found = leaf_digests(leaves)
         for name, digest in metadata["sha256"].items():
             if found.get(name) != digest:
                 raise ValueError(f"leaf {name} does not match its SHA-256")
         if metadata["step"] != step:
-            raise ValueError(f"it says that it is of step {metadata['step']}")
-        return Checkpoint(step, from_host(leaves, like), metadata["notes"])
+            raise ValueError(f"metadata records step {metadata['step']}")
+        if like is None:
+            state = as_tree(leaves, metadata.get("keys", {}))
+        else:
+            state = from_host(leaves, like)
+        return Checkpoint(step, state, metadata["notes"])

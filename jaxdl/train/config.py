@@ -108,6 +108,11 @@ def deciding_fields(config: RunConfig) -> dict[str, Any]:
     }
 
 
+def with_first_seed(config: ConfigT) -> ConfigT:
+    """The configuration with seed 0 alone: which seeds run shapes no program."""
+    return dataclasses.replace(config, seed=0, seeds=1)
+
+
 def config_hash(experiment: str, config: RunConfig) -> str:
     """Eight hexadecimal digits that name an experiment's configuration."""
     text = json.dumps([experiment, deciding_fields(config)], sort_keys=True)

@@ -1,11 +1,12 @@
-"""What the runner is given, and what it gives back."""
+"""The runner's input and output: a tree of work, and the record of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 
+from jaxdl.ledger.schema import RunResult, SweepResult
 from jaxdl.train.config import RunConfig
 from jaxdl.types import (
     BatchFn,
@@ -18,13 +19,36 @@ from jaxdl.types import (
 )
 
 
+@runtime_checkable
+class DoneFn(Protocol):
+    """A stopping rule of an experiment's own."""
+
+    def __call__(self, state: State, /) -> jax.Array:
+        """True once no further step changes anything in this state.
+
+        Args:
+          state: of one seed.
+        """
+
+
+@runtime_checkable
+class RemarksFn(Protocol):
+    """Remarks on the history of one seed."""
+
+    def __call__(self, history: History, /) -> Mapping[str, Mapping[str, Any]]:
+        """By name, `{"text": one line, ...}`, made of what JSON can hold.
+
+        Args:
+          history: of one seed; `values[name]` has axes [time, ...].
+        """
+
+
 class Experiment(NamedTuple):
     """A system to train, as pure functions; the runner does the rest.
 
     Attributes:
       init: `init(key, data, previous) -> state`; `previous` is the same seed's last
-        state of the phase before, None in the first, and `data` is None where only the
-        form of the state is wanted (`load_run`). Compiled by the runner.
+        state of the phase before, None in the first. Compiled by the runner.
       step: `step(state, batch) -> (state, metrics)`; metrics are scalars. Compiled.
       evaluate: `evaluate(state, data, key, final) -> values`: scalars are metrics,
         arrays are kept for the figures. Called between blocks, with the same key each
@@ -51,8 +75,8 @@ class Experiment(NamedTuple):
     figures: FiguresFn
     batch: BatchFn | None = None
     protocols: Mapping[str, Mapping[str, Any]] = {}
-    done: Callable[[State], jax.Array] | None = None
-    remarks: Callable[[History], Mapping[str, Mapping[str, Any]]] | None = None
+    done: DoneFn | None = None
+    remarks: RemarksFn | None = None
 
 
 class Phase(NamedTuple):
@@ -69,6 +93,67 @@ class Phase(NamedTuple):
     experiment: Experiment
 
 
+class Case(NamedTuple):
+    """One configuration of a sweep.
+
+    Attributes:
+      config: its configuration, `dataclasses.replace(config, ...)` of the sweep's; the
+        folder and `overwrite` in it are not used.
+      work: built from it.
+    """
+
+    config: RunConfig
+    work: "Work"
+
+
+class Sweep(NamedTuple):
+    """Several configurations, trained one after the other, each in its sub-folder.
+
+    Attributes:
+      cases: by name, in the order in which they run; names as those of phases.
+      figures: `figures(records) -> {name: matplotlib figure}`, drawn from all cases;
+        None draws nothing.
+    """
+
+    cases: Mapping[str, Case]
+    figures: FiguresFn | None = None
+
+
+@runtime_checkable
+class MakeWork(Protocol):
+    """Builds the work of a configuration."""
+
+    def __call__(self, config: Any, data: Any, /) -> "Work":
+        """The work, made once for equal configurations and data.
+
+        Args:
+          config: whose fields decide the bits of the run; `seed` and `seeds` are at
+            their defaults, since no program may depend on them.
+          data: as given to the runner.
+        """
+
+
+Work: TypeAlias = Experiment | Sequence[Phase] | Sweep | MakeWork
+"""One training, trainings that follow each other, or trainings side by side; or the
+function that builds one of these."""
+
+
+class Plan(NamedTuple):
+    """All that `jaxdl.train.run.run` takes: `run(*plan)`.
+
+    Attributes:
+      name: of the experiment.
+      work: what to train.
+      data: a tree of arrays with `name` and `checksum`.
+      config: the configuration.
+    """
+
+    name: str
+    work: Work
+    data: Any
+    config: RunConfig
+
+
 class Record(NamedTuple):
     """What a run was. Of phases, states and history are the last one's.
 
@@ -76,12 +161,13 @@ class Record(NamedTuple):
       config: its configuration.
       folder: where it lives.
       data: the data it was given.
-      states: each seed's state; None if a finished run has lost its checkpoint.
+      states: each seed's state; None of a sweep, or if a finished run has lost its
+        checkpoint.
       history: what was logged; None likewise.
       result: the contents of `result.json`; None if the run was interrupted.
       exit_code: 0, or 130 or 143 if interrupted by Ctrl-C or SIGTERM.
-      phases: the record of each phase by name, up to one that was interrupted; empty
-        for a run of one experiment.
+      parts: the record of each phase or case by name, up to one that was interrupted;
+        empty for a run of one experiment.
     """
 
     config: RunConfig
@@ -89,6 +175,6 @@ class Record(NamedTuple):
     data: Any
     states: list[State] | None
     history: History | None
-    result: dict[str, Any] | None
+    result: RunResult | SweepResult | None
     exit_code: int
-    phases: Mapping[str, "Record"] = {}
+    parts: Mapping[str, "Record"] = {}

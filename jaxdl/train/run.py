@@ -1,4 +1,4 @@
-"""The one runner: seeds, compiled blocks, checkpoints, exact resume, logs, results."""
+"""The one runner: a tree of trainings, each resumed exactly where it was stopped."""
 
 import contextlib
 import dataclasses
@@ -7,43 +7,58 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import jax
 
 from jaxdl.errors import InputError, RunError
 from jaxdl.train import provenance
-from jaxdl.train.checkpoint import Checkpoints, is_disk_full
-from jaxdl.train.config import RunConfig, config_hash, deciding_fields, run_folder
-from jaxdl.train.experiment import Experiment, Phase, Record
+from jaxdl.train.checkpoint import is_disk_full
+from jaxdl.train.config import RunConfig, deciding_fields, run_folder
+from jaxdl.train.experiment import Experiment, Phase, Plan, Record, Sweep, Work
 from jaxdl.train.folder import open_folder, read_json, write_json
+from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
-from jaxdl.train.seeds import (
-    Executor,
-    choose_executor,
-    make_executor,
-    seed_keys,
-    step_flop,
-)
-from jaxdl.train.step import make_uniform_batch
+from jaxdl.train.programs import batch_of, built, trainings
+from jaxdl.train.results import phases_result, sweep_result
+from jaxdl.train.seeds import choose_executor, make_executor, seed_keys, step_flop
 from jaxdl.types import State
 
-Phases = Sequence[Phase]
+__all__ = ["Experiment", "Phase", "Plan", "Record", "Sweep", "check_step", "load_run"]
+__all__ += ["run"]
 
 
-def run(
-    name: str, experiment: Experiment | Phases, data: Any, config: RunConfig
-) -> Record:
-    """Train, evaluate and record an experiment, or go on where its run was stopped.
+class _Node(NamedTuple):
+    """A work with its folder, as a part of a tree."""
+
+    name: str
+    work: Experiment | Sequence[Phase] | Sweep
+    data: Any
+    config: RunConfig
+    folder: Path
+    number: int = 0  # of a phase
+
+
+class _Before(NamedTuple):
+    """Each seed's state after the phase before, and its form."""
+
+    states: list[State] | None = None
+    form: list[Any] | None = None
+
+
+def run(name: str, work: Work, data: Any, config: RunConfig) -> Record:
+    """Train, evaluate and record, or continue where the run was stopped.
 
     The state after any number of kills and restarts is that of a run never touched, bit
     for bit: it depends on the deciding fields of `config`, the seed and the data alone.
+    What is finished is read, not repeated.
 
     Args:
       name: of the experiment.
-      experiment: its functions; or phases, each trained in a sub-folder of its name
-        from what the one before left. `steps` of the configuration is then not used.
+      work: an experiment; phases, each trained in a sub-folder of its name from what
+        the one before left (`steps` of the configuration is then not used); a sweep,
+        whose cases are runs in sub-folders; or a function that builds one of these.
       data: a tree of arrays with `name` and `checksum`.
       config: its configuration.
 
@@ -51,234 +66,218 @@ def run(
       The record of the run.
 
     Raises:
-      InputError: before anything is written, if the configuration does not fit the data
-        or the folder.
+      InputError: before anything is written, if a configuration does not fit the data
+        or the folder, or a name of a phase or case is not fit for a folder.
       RunError: if a value was not finite, the disk was full, or no good checkpoint is
-        left.
+        left; finished parts are kept.
     """
-    check_step(experiment, data, config)
+    work = built(work, config, data)
+    check_step(work, data, config)
     folder = run_folder(name, data.name, config)
     print(f"run folder: {folder}", flush=True)
-    folder = folder.absolute()  # Orbax refuses relative ones; "." may be set aside
-    with disk_full_as_error(folder):
-        if isinstance(experiment, Experiment):
-            return _run_one(name, experiment, data, config, folder)
-        return _run_phases(name, experiment, data, config, folder)
+    # Orbax refuses relative paths; "." may be set aside.
+    return _run(_Node(name, work, data, config, folder.absolute()), _Before())
 
 
-def _run_one(
-    name: str,
-    experiment: Experiment,
-    data: Any,
-    config: RunConfig,
-    folder: Path,
-    *,
-    number: int = 0,
-    previous: list[State] | None = None,
-    form: list[Any] | None = None,
-) -> Record:
-    """Train phase `number` from each seed's `previous` state, which has this form."""
-    batch_fn = experiment.batch or make_uniform_batch(config.batch_size)
-    keys = [seed_keys(config.seed + i, number) for i in range(config.seeds)]
-    identity = _identity(name, data, config) | ({"phase": number} if number else {})
-    with open_folder(folder, identity, config.overwrite) as found:
-        if found and (folder / "result.json").exists():
-            result = read_json(folder / "result.json")
-            print_result(result, folder)
-            states, history = None, None
-            try:
-                states = _load_states(folder, experiment, form)
-                history = read_history(folder)
-            except RunError as error:
-                warn(str(error))
-            return Record(config, folder, data, states, history, result, 0)
-        _require_previous(folder, number, previous)
-        executor_name = (found or {}).get("executor") or _executor_name(
-            experiment, batch_fn, data, keys, config, previous
-        )
-        written = {**identity, "executor": executor_name}
-        written["versions"] = provenance.versions()
-        written["device"] = provenance.device_name()
-        for field in ("versions", "device"):
-            if found and found.get(field) != written[field]:
-                warn(f"this run was begun with other {field}: its bits may differ")
+def _run(node: _Node, before: _Before) -> Record:
+    """Open the folder, check whose it is, then read or compute."""
+    identity = _identity(node)
+    with (
+        disk_full_as_error(node.folder),
+        open_folder(node.folder, identity, node.config.overwrite) as found,
+    ):
+        if isinstance(node.work, Experiment):
+            if found and (node.folder / "result.json").exists():
+                return _read_training(node, before)
+            return _train(node, before, identity, found)
         if not found:
-            write_json(folder / "config.json", written)
-        executor = make_executor(
-            executor_name, experiment.init, batch_fn, experiment.step
-        )
-        loop = Loop(experiment, executor, data, config, keys, folder, written, previous)
-        return loop.train()
+            write_json(node.folder / "config.json", identity)
+        parts, stopped = _run_parts(node, before)
+        if stopped is not None:
+            return stopped
+        return _finish(node, identity, parts)
 
 
-def _require_previous(folder: Path, number: int, previous: Any) -> None:
-    if number and previous is None:
-        raise RunError(f"{folder} cannot go on: {_lost('the phase before it')}")
-
-
-def _run_phases(
-    name: str, phases: Phases, data: Any, config: RunConfig, folder: Path
-) -> Record:
-    identity = _identity(name, data, config)
-    identity["phases"] = {phase.name: phase.steps for phase in phases}
-    records: dict[str, Record] = {}
-    with open_folder(folder, identity, config.overwrite) as found:
-        if not found:
-            write_json(folder / "config.json", identity)
-        previous = form = None
-        for number, phase in enumerate(phases):
-            print(f"\nphase {phase.name}, {number + 1} of {len(phases)}", flush=True)
-            record = _run_one(
-                name,
-                phase.experiment,
-                data,
-                dataclasses.replace(config, steps=phase.steps, overwrite=False),
-                folder / phase.name,
-                number=number,
-                previous=previous,
-                form=form,
-            )
-            records[phase.name], previous = record, record.states
-            if record.exit_code:
-                return record._replace(
-                    config=config, folder=folder, result=None, phases=records
-                )
-            form = _abstract_seeds(folder / phase.name, phase.experiment, form)
-        if (folder / "result.json").exists():
-            result = read_json(folder / "result.json")
-        else:
-            results = {name: record.result for name, record in records.items()}
-            result = _result_of_phases(name, identity, config, results)
-            write_json(folder / "result.json", result)
-    return record._replace(config=config, folder=folder, result=result, phases=records)
-
-
-def _identity(name: str, data: Any, config: RunConfig) -> dict[str, Any]:
-    return {
-        "experiment": name,
-        "config": json.loads(json.dumps(deciding_fields(config))),
-        "data": {"name": data.name, "checksum": data.checksum},
+def _identity(node: _Node) -> dict[str, Any]:
+    """What must agree with the run that a folder holds already."""
+    identity = {
+        "experiment": node.name,
+        "config": _as_json(deciding_fields(node.config)),
+        "data": {"name": node.data.name, "checksum": node.data.checksum},
     }
+    if isinstance(node.work, Sweep):
+        cases = node.work.cases.items()
+        identity["cases"] = {
+            name: _as_json(deciding_fields(case.config)) for name, case in cases
+        }
+    elif not isinstance(node.work, Experiment):
+        identity["phases"] = {phase.name: phase.steps for phase in node.work}
+    if node.number:
+        identity["phase"] = node.number
+    return identity
 
 
-def _result_of_phases(
-    name: str,
+def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(fields))
+
+
+def _read_training(node: _Node, before: _Before) -> Record:
+    """The record of a finished training."""
+    result = read_json(node.folder / "result.json")
+    print_result(result, node.folder)
+    states, history = None, None
+    try:
+        experiment = cast(Experiment, node.work)
+        states = load_states(node.folder, experiment, node.data, before.form)
+        history = read_history(node.folder)
+    except RunError as error:
+        warn(str(error))
+    return Record(node.config, node.folder, node.data, states, history, result, 0)
+
+
+def _train(
+    node: _Node,
+    before: _Before,
     identity: Mapping[str, Any],
-    config: RunConfig,
-    results: Mapping[str, dict[str, Any]],
-) -> dict[str, Any]:
-    """The last phase's result, with the costs of all and each phase's own."""
-    every = results.values()
-    last = list(every)[-1]
-    return last | {
-        "config": identity["config"],
-        "config_hash": config_hash(name, config),
-        "steps": sum(result["steps"] for result in every),
-        "wall_seconds": sum(result["wall_seconds"] for result in every),
-        "seconds": {
-            kind: sum(result["seconds"][kind] for result in every)
-            for kind in last["seconds"]
-        },
-        "peak_memory_bytes": max(result["peak_memory_bytes"] for result in every),
-        "phases": dict(results),
-    }
-
-
-def load_run(
-    folder: Path, experiment: Experiment | Phases
-) -> tuple[dict[str, Any], list[State]]:
-    """The configuration and the final states of a finished run.
-
-    Args:
-      folder: of the run.
-      experiment: built from that configuration (`jaxdl.train.folder.read_config`).
-
-    Raises:
-      InputError: if there is no run, or it is not finished.
-      RunError: if no good checkpoint is left.
-    """
-    folder = Path(folder).absolute()
-    config = read_json(folder / "config.json")["config"]
-    if not (folder / "result.json").exists():
-        raise InputError(
-            f"{folder} holds an unfinished run: give its command again first"
-        )
-    if isinstance(experiment, Experiment):
-        return config, _load_states(folder, experiment, None)
-    previous = None
-    for phase in experiment[:-1]:  # their states are wanted in form only
-        previous = _abstract_seeds(folder / phase.name, phase.experiment, previous)
-    last = experiment[-1]
-    return config, _load_states(folder / last.name, last.experiment, previous)
-
-
-def _load_states(
-    folder: Path, experiment: Experiment, previous: list[Any] | None
-) -> list[State]:
-    executor, like = _abstract_states(folder, experiment, previous)
-    checkpoints = Checkpoints(folder / "checkpoints", warn=warn)
-    restored = checkpoints.restore(like)
-    checkpoints.close()
-    steps = read_json(folder / "config.json")["config"]["steps"]
-    if restored is None or restored.step != steps:
-        raise RunError(_lost(folder))
-    return executor.split(restored.state)
-
-
-def _lost(folder: Path | str) -> str:
-    return (
-        f"the final checkpoint of {folder} is missing or damaged: remove its "
-        "result.json and give its command again, without --overwrite"
+    found: dict[str, Any] | None,
+) -> Record:
+    """Train from each seed's state before, or from the newest checkpoint."""
+    config, data, experiment = node.config, node.data, cast(Experiment, node.work)
+    if node.number and before.states is None:
+        raise RunError(f"{node.folder} cannot go on: {lost('the phase before it')}")
+    keys = [seed_keys(config.seed + i, node.number) for i in range(config.seeds)]
+    executor_name = (found or {}).get("executor") or _executor_name(
+        experiment, data, keys, config, before.states
     )
-
-
-def _abstract_seeds(
-    folder: Path, experiment: Experiment, previous: list[Any] | None
-) -> list[Any]:
-    executor, states = _abstract_states(folder, experiment, previous)
-    return jax.eval_shape(executor.split, states)
-
-
-def _abstract_states(
-    folder: Path, experiment: Experiment, previous: list[Any] | None
-) -> tuple[Executor, Any]:
-    """The executor of the run in a folder, and the form of what it holds."""
-    written = read_json(folder / "config.json")
-    config = written["config"]
-    batch_fn = experiment.batch or make_uniform_batch(config["batch_size"])
-    executor = make_executor(
-        written["executor"], experiment.init, batch_fn, experiment.step
+    written = {**identity, "executor": executor_name}
+    written["versions"] = provenance.versions()
+    written["device"] = provenance.device_name()
+    for field in ("versions", "device"):
+        if found and found.get(field) != written[field]:
+            warn(f"this run was begun with other {field}: its bits may differ")
+    if not found:
+        write_json(node.folder / "config.json", written)
+    batch_fn = batch_of(experiment, config.batch_size)
+    executor = make_executor(executor_name, experiment.init, batch_fn, experiment.step)
+    loop = Loop(
+        experiment, executor, data, config, keys, node.folder, written, before.states
     )
-    keys = [seed_keys(config["seed"] + i).init for i in range(config["seeds"])]
-
-    def init(previous):
-        return executor.init(keys, None, previous)
-
-    return executor, jax.eval_shape(init, previous)
+    return loop.train()
 
 
-def check_step(experiment: Experiment | Phases, data: Any, config: RunConfig) -> None:
-    """Trace one step, so that what cannot work is refused before a file is written.
-
-    Raises:
-      InputError: as the experiment's functions do; or if phases cannot be folders.
-    """
-    keys = seed_keys(config.seed)
-    previous = None
-    if isinstance(experiment, Experiment):
-        phases = [Phase("", config.steps, experiment)]
+def _parts(node: _Node) -> Iterator[tuple[str, _Node]]:
+    """Phases or cases with their names, in order."""
+    if isinstance(node.work, Sweep):
+        for name, case in node.work.cases.items():
+            folder = node.folder / name
+            config = dataclasses.replace(case.config, out=folder, overwrite=False)
+            work = built(case.work, config, node.data)
+            yield name, _Node(node.name, work, node.data, config, folder)
     else:
-        phases = experiment
-        check_folder_names("phase", [phase.name for phase in phases])
-    for phase in phases:
-        batch_fn = phase.experiment.batch or make_uniform_batch(config.batch_size)
+        for number, phase in enumerate(cast(Sequence[Phase], node.work)):
+            config = dataclasses.replace(
+                node.config, steps=phase.steps, overwrite=False
+            )
+            folder = node.folder / phase.name
+            work = phase.experiment
+            yield phase.name, _Node(node.name, work, node.data, config, folder, number)
 
-        def one_step(data, keys, previous, phase=phase, batch_fn=batch_fn):
-            state = phase.experiment.init(keys.init, data, previous)
-            state, metrics = phase.experiment.step(state, batch_fn(data, keys.batch, 0))
-            return state, metrics
 
-        previous, _ = jax.eval_shape(one_step, data, keys, previous)
+def _run_parts(node: _Node, before: _Before) -> tuple[dict[str, Record], Record | None]:
+    """The records of all parts; and that of this node, if one was interrupted."""
+    is_sweep = isinstance(node.work, Sweep)
+    kind = "case" if is_sweep else "phase"
+    parts = list(_parts(node))
+    records: dict[str, Record] = {}
+    for position, (name, part) in enumerate(parts, start=1):
+        print(f"\n{kind} {name}, {position} of {len(parts)}", flush=True)
+        if is_sweep:
+            print(f"run folder: {part.folder}", flush=True)
+        record = records[name] = _run(part, before)
+        if record.exit_code:
+            states = {} if not is_sweep else {"states": None, "history": None}
+            return records, record._replace(
+                config=node.config,
+                folder=node.folder,
+                result=None,
+                parts=records,
+                **states,
+            )
+        if not is_sweep:
+            experiment = cast(Experiment, part.work)
+            form = abstract_seeds(part.folder, experiment, node.data, before.form)
+            before = _Before(record.states, form)
+    return records, None
+
+
+def _finish(
+    node: _Node, identity: Mapping[str, Any], records: dict[str, Record]
+) -> Record:
+    """The record of finished parts; their result and figures, unless there already."""
+    path = node.folder / "result.json"
+    is_sweep = isinstance(node.work, Sweep)
+    if path.exists():
+        result = read_json(path)
+    else:
+        if isinstance(node.work, Sweep):
+            _require_states(records)
+            _draw(node.work, node.folder / "figures", records)
+        together = sweep_result if is_sweep else phases_result
+        results = {name: cast(Any, record.result) for name, record in records.items()}
+        result = together(identity, node.config, results)
+        write_json(path, result)
+    config, folder, data = node.config, node.folder, node.data
+    if is_sweep:
+        count = len(records)
+        print(f"\n{count} cases; figures and result.json: {folder}", flush=True)
+        return Record(config, folder, data, None, None, result, 0, records)
+    last = list(records.values())[-1]
+    return Record(config, folder, data, last.states, last.history, result, 0, records)
+
+
+def _draw(sweep: Sweep, folder: Path, records: Mapping[str, Record]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, figure in (sweep.figures(records) if sweep.figures else {}).items():
+        figure.savefig(folder / f"{name}.png")
+
+
+def _require_states(records: Mapping[str, Record]) -> None:
+    """Refuse to draw figures from a case that has lost its checkpoint."""
+    for record in records.values():
+        for part in (record, *record.parts.values()):
+            if part.states is None or part.history is None:
+                raise RunError(
+                    f"{part.folder} has lost its final checkpoint or its log, which "
+                    "the figures need: remove that folder and give the same command "
+                    "again, without --overwrite"
+                )
+
+
+def check_step(work: Work, data: Any, config: RunConfig) -> None:
+    """Trace one step of every training, so that what cannot work is refused early.
+
+    Raises:
+      InputError: as the experiments' functions do; or if names cannot be folders.
+    """
+    work = built(work, config, data)
+    if isinstance(work, Sweep):
+        check_folder_names("case", work.cases)
+        for case in work.cases.values():
+            check_step(case.work, data, case.config)
+        return
+    if not isinstance(work, Experiment):
+        check_folder_names("phase", [phase.name for phase in work])
+    keys = seed_keys(config.seed)
+    for _, phases in trainings(work, data, config):
+        previous = None
+        for phase in phases:
+            batch_fn = batch_of(phase.experiment, config.batch_size)
+
+            def one_step(data, keys, previous, phase=phase, batch_fn=batch_fn):
+                state = phase.experiment.init(keys.init, data, previous)
+                return phase.experiment.step(state, batch_fn(data, keys.batch, 0))
+
+            previous, _ = jax.eval_shape(one_step, data, keys, previous)
 
 
 def check_folder_names(kind: str, names: Iterable[str]) -> None:
@@ -287,7 +286,7 @@ def check_folder_names(kind: str, names: Iterable[str]) -> None:
     Raises:
       InputError: naming the first at fault.
     """
-    seen = set()
+    seen: set[str] = set()
     for name in names:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name) or name in seen:
             raise InputError(
@@ -299,14 +298,16 @@ def check_folder_names(kind: str, names: Iterable[str]) -> None:
         raise InputError(f"there is no {kind}: expected at least one")
 
 
-def _executor_name(experiment, batch_fn, data, keys, config, previous) -> str:
+def _executor_name(experiment, data, keys, config, previous) -> str:
     if config.executor != "auto":
         return config.executor
     platform = jax.default_backend()
     if config.seeds == 1 or platform != "cpu":  # the size decides nothing there
         return choose_executor(config.seeds, math.inf, platform)
-    functions = experiment.init, batch_fn, experiment.step
-    flop = step_flop(*functions, data, keys[0].init, previous and previous[0])
+    batch_fn, first = batch_of(experiment, config.batch_size), previous and previous[0]
+    flop = step_flop(
+        experiment.init, batch_fn, experiment.step, data, keys[0].init, first
+    )
     return choose_executor(config.seeds, flop, platform)
 
 

@@ -1,7 +1,8 @@
 """Ready-made batch functions and train steps, for the runner's compiled blocks."""
 
-import functools
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import optax
@@ -11,8 +12,40 @@ from jaxdl.train.state import TrainState
 from jaxdl.types import Batch, LossFn, Model, PRNGKey
 
 
-@functools.lru_cache(maxsize=16)  # equal batches are one function, compiled once
-def make_uniform_batch(batch_size: int, *, num_batches: int | None = None) -> Callable:
+@dataclasses.dataclass(frozen=True)
+class UniformBatch:
+    """A batch function (`jaxdl.types.BatchFn`): examples drawn with replacement.
+
+    Equal ones count as one function, so that JAX compiles them once.
+
+    Attributes:
+      batch_size: examples in each minibatch.
+      num_batches: if given, so many minibatches along a new leading axis.
+    """
+
+    batch_size: int
+    num_batches: int | None = None
+
+    def __call__(self, data: Any, key: PRNGKey, step: Any, /) -> Batch:
+        """The examples of `data.train` that step number `step` uses."""
+        num_examples = jax.tree.leaves(data.train)[0].shape[0]
+        if self.batch_size > num_examples:
+            raise InputError(
+                f"batch_size is {self.batch_size}: expected at most {num_examples}, "
+                "the number of training examples"
+            )
+        shape = (self.batch_size,)
+        if self.num_batches is not None:
+            shape = (self.num_batches, self.batch_size)
+        indices = jax.random.randint(
+            jax.random.fold_in(key, step), shape, 0, num_examples
+        )
+        return jax.tree.map(lambda leaf: leaf[indices], data.train)
+
+
+def make_uniform_batch(
+    batch_size: int, *, num_batches: int | None = None
+) -> UniformBatch:
     """Minibatches of training examples drawn uniformly with replacement.
 
     Args:
@@ -20,27 +53,10 @@ def make_uniform_batch(batch_size: int, *, num_batches: int | None = None) -> Ca
       num_batches: if given, so many independent minibatches along a new leading axis.
 
     Returns:
-      `batch_fn(data, key, step)`, a pure function: the examples of `data.train` (a tree
-      with a leading axis of examples) that step number `step` uses.
-
-    Raises:
-      InputError: from `batch_fn`, if there are fewer than `batch_size` examples.
+      `batch_fn(data, key, step)`, a pure function of a tree `data.train` with a leading
+      axis of examples; it raises InputError if there are fewer than `batch_size`.
     """
-    shape = (batch_size,) if num_batches is None else (num_batches, batch_size)
-
-    def batch_fn(data, key: PRNGKey, step) -> Batch:
-        num_examples = jax.tree.leaves(data.train)[0].shape[0]
-        if batch_size > num_examples:
-            raise InputError(
-                f"batch_size is {batch_size}: expected at most {num_examples}, the "
-                "number of training examples"
-            )
-        indices = jax.random.randint(
-            jax.random.fold_in(key, step), shape, 0, num_examples
-        )
-        return jax.tree.map(lambda leaf: leaf[indices], data.train)
-
-    return batch_fn
+    return UniformBatch(batch_size, num_batches)
 
 
 def make_init(

@@ -16,10 +16,9 @@ from toy_experiment import Config, examples, make_experiment
 from jaxdl.errors import InputError, RunError
 from jaxdl.train.checkpoint import state_sha256
 from jaxdl.train.config import config_hash
-from jaxdl.train.experiment import Phase
+from jaxdl.train.experiment import Case, Phase, Sweep
 from jaxdl.train.run import load_run, run
 from jaxdl.train.seeds import seed_keys
-from jaxdl.train.sweep import Case, sweep
 
 DATA = examples()
 
@@ -67,7 +66,7 @@ def untouched(tmp_path_factory):
 
 def test_a_phase_begins_where_the_one_before_ended(untouched):
     record, _ = untouched
-    early, between, late = record.phases.values()
+    early, between, late = record.parts.values()
     for before, after in zip(early.states, between.states, strict=True):
         np.testing.assert_array_equal(before.weights, after.weights)
         assert before.count == 20 and after.count == 0
@@ -78,7 +77,7 @@ def test_a_phase_begins_where_the_one_before_ended(untouched):
 
 def test_each_phase_draws_by_keys_of_its_own(untouched):
     record, _ = untouched
-    draws = [p.history.evaluations.values["draw"][-1] for p in record.phases.values()]
+    draws = [p.history.evaluations.values["draw"][-1] for p in record.parts.values()]
     assert len({float(x) for draw in draws for x in draw}) == 6
     keys = [key for seed in (0, 1) for i in range(3) for key in seed_keys(seed, i)]
     assert len({tuple(jax.random.key_data(key).tolist()) for key in keys}) == 24
@@ -109,7 +108,7 @@ def test_a_stopped_run_goes_on_in_the_same_bits(untouched, tmp_path):
     first = run("toy", stopped_in(make_phases(cfg), 2, 10), DATA, cfg)
     assert first.exit_code == 143 and first.result is None
     assert not (tmp_path / "run" / "result.json").exists()
-    assert len(first.phases) == 3
+    assert len(first.parts) == 3
     second = run("toy", make_phases(cfg), DATA, cfg)
     assert second.exit_code == 0
     assert second.result["state_sha256"] == whole.result["state_sha256"]
@@ -144,7 +143,7 @@ def test_a_seed_alone_is_that_seed_among_others(tmp_path):
 def test_load_run(untouched):
     record, fields = untouched
     cfg = Config(**fields, out=record.folder)
-    config, states = load_run(record.folder, make_phases(cfg))
+    config, states = load_run(record.folder, make_phases(cfg), DATA)
     assert config["seeds"] == 2
     assert [state_sha256(s) for s in states] == record.result["state_sha256_per_seed"]
 
@@ -181,7 +180,7 @@ def test_a_finished_run_that_lost_an_early_checkpoint(untouched, tmp_path, capsy
     again = run(
         "toy", make_phases(Config(**fields)), DATA, Config(**fields, out=folder)
     )
-    assert again.phases["early"].states is None
+    assert again.parts["early"].states is None
     assert "missing or damaged" in capsys.readouterr().err
     assert [state_sha256(s) for s in again.states] == record.result[
         "state_sha256_per_seed"
@@ -228,15 +227,15 @@ def test_a_sweep_over_phases(tmp_path):
     seen = {}
 
     def figures(records):
-        seen.update({name: list(record.phases) for name, record in records.items()})
+        seen.update({name: list(record.parts) for name, record in records.items()})
         return {}
 
-    record = sweep("toy", cases, DATA, cfg, figures=figures)
+    record = run("toy", Sweep(cases, figures), DATA, cfg)
     assert seen == {"plain": [], "phased": ["early", "between", "late"]}
     assert set(record.result["cases"]["phased"]["phases"]) == set(seen["phased"])
-    weights = record.records["phased"].phases["early"].states[0].weights
+    weights = record.parts["phased"].parts["early"].states[0].weights
     assert bool(jnp.isfinite(weights).all())
     (tmp_path / "sweep" / "result.json").unlink()
     shutil.rmtree(tmp_path / "sweep" / "phased" / "early" / "checkpoints")
     with pytest.raises(RunError, match="early has lost its final checkpoint"):
-        sweep("toy", cases, DATA, cfg, figures=figures)
+        run("toy", Sweep(cases, figures), DATA, cfg)

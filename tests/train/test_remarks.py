@@ -7,9 +7,9 @@ import pytest
 from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.ledger.schema import read_result
+from jaxdl.train.experiment import Case, Sweep
 from jaxdl.train.log import read_history, seed_history
 from jaxdl.train.run import run
-from jaxdl.train.sweep import Case, sweep
 
 DATA = examples()
 FIELDS = dict(steps=20, seeds=2, seed=3, eval_every=10, log_every=5, block_steps=10)
@@ -71,7 +71,7 @@ def test_they_change_nothing_else(tmp_path):
 
 def test_a_sweep_keeps_those_of_each_case(tmp_path, capsys):
     cfg = Config(**FIELDS, out=tmp_path / "sweep")
-    found = sweep("toy", {"one": Case(cfg, EXPERIMENT)}, DATA, cfg)
+    found = run("toy", Sweep({"one": Case(cfg, EXPERIMENT)}), DATA, cfg)
     (case,) = found.result["cases"].values()
     assert len(case["remarks"]["descent"]) == 2
     assert "descent  seed 3: loss ends" in capsys.readouterr().out

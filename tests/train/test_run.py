@@ -16,6 +16,7 @@ from jaxdl.errors import InputError, RunError
 from jaxdl.train import loop
 from jaxdl.train import run as run_module
 from jaxdl.train.checkpoint import Checkpoints, state_sha256
+from jaxdl.train.load import load_trees
 from jaxdl.train.run import load_run, run
 
 DATA = examples()
@@ -188,20 +189,38 @@ def test_a_finished_run_prints_its_result_and_changes_nothing(untouched, capsys)
 def test_load_run_gives_back_configuration_and_states(untouched):
     record, fields = untouched
     cfg = Config(**fields)
-    config, states = load_run(record.folder, make_experiment(cfg))
+    config, states = load_run(record.folder, make_experiment(cfg), DATA)
     assert config["seeds"] == 2 and config["learning_rate"] == cfg.learning_rate
     for left, right in zip(states, record.states, strict=True):
         assert state_sha256(left) == state_sha256(right)
+
+
+def test_a_checkpoint_describes_its_own_form(untouched):
+    record, _ = untouched
+    trees = load_trees(record.folder)
+    assert len(trees) == 2
+    for tree, state in zip(trees, record.states, strict=True):
+        assert isinstance(tree, dict)
+        assert state_sha256(tree) == state_sha256(state)
+        for key in (leaf for leaf in jax.tree.leaves(state) if is_key(leaf)):
+            assert any(
+                is_key(leaf) and jnp.array_equal(leaf, key)
+                for leaf in jax.tree.leaves(tree)
+            )
+
+
+def is_key(leaf):
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def test_load_run_refuses_what_is_not_finished(tmp_path):
     cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
     experiment = make_experiment(cfg)
     with pytest.raises(InputError, match="holds no run"):
-        load_run(cfg.out, experiment)
+        load_run(cfg.out, experiment, DATA)
     run("toy", stop_at(10, experiment), DATA, cfg)
     with pytest.raises(InputError, match="unfinished"):
-        load_run(cfg.out, experiment)
+        load_run(cfg.out, experiment, DATA)
 
 
 def test_compiles_once_per_block_length(tmp_path):

@@ -11,8 +11,8 @@ from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.rows import ledger_rows
+from jaxdl.train.experiment import Case, Sweep
 from jaxdl.train.run import run
-from jaxdl.train.sweep import Case, sweep
 
 DATA = examples()
 RATES = {"slow": 1e-3, "middle": 1e-2, "fast": 1e-1}
@@ -54,13 +54,13 @@ def untouched(tmp_path_factory):
         drawn.append({k: r.result["metrics"]["error"] for k, r in records.items()})
         return {"all": Figure(figsize=(1, 1))}
 
-    record = sweep("toy", make_cases(config), DATA, config, figures=figures)
+    record = run("toy", Sweep(make_cases(config), figures), DATA, config)
     return record, drawn
 
 
 def test_cases_are_runs_of_their_own(untouched, tmp_path):
     record, drawn = untouched
-    assert record.exit_code == 0 and list(record.records) == list(RATES)
+    assert record.exit_code == 0 and list(record.parts) == list(RATES)
     for name in RATES:
         case = json.loads((record.folder / name / "result.json").read_text())
         assert record.result["cases"][name] == case
@@ -92,24 +92,24 @@ def test_finished_sweep_repeats_nothing(untouched):
 
     config = record.config
     cases = {
-        name: case._replace(experiment=case.experiment._replace(evaluate=never))
+        name: case._replace(work=case.work._replace(evaluate=never))
         for name, case in make_cases(config).items()
     }
-    again = sweep("toy", cases, DATA, config)
+    again = run("toy", Sweep(cases), DATA, config)
     assert again.result == record.result and len(drawn) == 1
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    assert [len(r.states) for r in again.records.values()] == [2, 2, 2]
+    assert [len(r.states) for r in again.parts.values()] == [2, 2, 2]
 
 
 def test_goes_on_at_the_first_unfinished_case(untouched, tmp_path):
     config = Config(**SEEDS, out=tmp_path / "sweep")
     stopping = make_cases(config, middle=interrupted_once(EXPERIMENTS["middle"]))
-    stopped = sweep("toy", stopping, DATA, config)
+    stopped = run("toy", Sweep(stopping), DATA, config)
     assert stopped.exit_code == 128 + signal.SIGTERM and stopped.result is None
-    assert list(stopped.records) == ["slow", "middle"]
+    assert list(stopped.parts) == ["slow", "middle"]
     assert not (config.out / "result.json").exists()
     slow = (config.out / "slow" / "result.json").stat().st_mtime_ns
-    whole = sweep("toy", make_cases(config), DATA, config)
+    whole = run("toy", Sweep(make_cases(config)), DATA, config)
     assert whole.result["state_sha256"] == untouched[0].result["state_sha256"]
     assert (config.out / "slow" / "result.json").stat().st_mtime_ns == slow
 
@@ -118,13 +118,13 @@ def test_ledger_has_a_row_for_each_case(tmp_path):
     config = Config(out=tmp_path / "sweep")
     cases = {
         name: case._replace(
-            experiment=case.experiment._replace(
+            work=case.work._replace(
                 protocols={"error": {"rate": case.config.learning_rate}}
             )
         )
         for name, case in make_cases(config).items()
     }
-    record = sweep("toy", cases, DATA, config)
+    record = run("toy", Sweep(cases), DATA, config)
     results = tmp_path / "results"
     results.mkdir()
     (results / "toy.json").write_text((record.folder / "result.json").read_text())
@@ -135,7 +135,7 @@ def test_ledger_has_a_row_for_each_case(tmp_path):
     cfg = dataclasses.replace(
         cases["fast"].config, seed=7, out=tmp_path / "more", overwrite=False
     )
-    run("toy", cases["fast"].experiment, DATA, cfg)
+    run("toy", cases["fast"].work, DATA, cfg)
     more = (tmp_path / "more" / "result.json").read_text()
     (results / "toy-more.json").write_text(more)
     rows = ledger_rows(results, {})
@@ -149,7 +149,7 @@ def test_what_no_case_can_do_is_refused_before_the_first(tmp_path):
     too_large = dataclasses.replace(config, batch_size=65)
     cases["fast"] = Case(too_large, make_experiment(too_large))
     with pytest.raises(InputError, match="batch_size is 65"):
-        sweep("toy", cases, DATA, config)
+        run("toy", Sweep(cases), DATA, config)
     assert not config.out.exists()
 
 
@@ -157,7 +157,7 @@ def test_what_no_case_can_do_is_refused_before_the_first(tmp_path):
 def test_refuses_names_that_are_no_folder(name, tmp_path):
     config = Config(out=tmp_path / "sweep")
     with pytest.raises(InputError, match="names a folder"):
-        sweep("toy", {name: Case(config, EXPERIMENTS["slow"])}, DATA, config)
+        run("toy", Sweep({name: Case(config, EXPERIMENTS["slow"])}), DATA, config)
     assert not config.out.exists()
 
 
@@ -166,7 +166,7 @@ def test_other_cases_need_another_folder(untouched):
     cases = make_cases(record.config)
     del cases["fast"]
     with pytest.raises(InputError, match="another configuration"):
-        sweep("toy", cases, DATA, record.config)
+        run("toy", Sweep(cases), DATA, record.config)
 
 
 def test_a_run_that_must_stop_keeps_the_cases_before(tmp_path):
@@ -179,5 +179,5 @@ def test_a_run_that_must_stop_keeps_the_cases_before(tmp_path):
 
     with pytest.raises(RunError, match="loss is inf"):
         cases = make_cases(config, middle=middle._replace(step=step))
-        sweep("toy", cases, DATA, config)
+        run("toy", Sweep(cases), DATA, config)
     assert (config.out / "slow" / "result.json").exists()

@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import optax
 from jaxtyping import Array, Float
 
 from jaxdl.data import IMAGE_SHAPES
 from jaxdl.errors import InputError
 from jaxdl.models.lenet import NUM_CLASSES, build_lenet
 from jaxdl.train.checkpoint import state_sha256
-from jaxdl.train.experiment import Experiment
 from jaxdl.train.folder import read_json
-from jaxdl.train.run import load_run
-from jaxdl.train.step import make_init
-from jaxdl.types import Model
+from jaxdl.train.load import load_trees
 
 
 class Classifier(NamedTuple):
@@ -71,21 +67,14 @@ def load_lenet(folder: str | Path) -> Classifier:
             f"{folder} holds a run of another version ({error} is not known in its "
             "config.json): run experiments/lenet.py again"
         ) from None
-    optimizer = optax.adamw(lambda step: 0.0)  # only the form of its state counts
-    form = Experiment(
-        init=make_init(Model(net.init, net.apply), optimizer),
-        step=lambda state, batch: (state, {}),
-        evaluate=lambda *args: {},
-        figures=lambda record: {},
-    )
-    _, (state, *_) = load_run(folder, form)
+    state = load_trees(folder)[0]
     result, digest = read_json(folder / "result.json"), state_sha256(state)
     if result.get("state_sha256_per_seed", [None])[0] != digest:
         raise InputError(
             f"the result.json in {folder} is not of the weights in its checkpoint: run "
             "experiments/lenet.py again"
         )
-    params = jax.device_put(state.params)
+    params = jax.device_put(state["params"])
     return Classifier(
         functools.partial(net.apply, params),
         functools.partial(net.features, params),

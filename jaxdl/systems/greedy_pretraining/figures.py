@@ -31,7 +31,7 @@ def greedy_figures(
       image_shape: of one image.
     """
     figures = {"test_error": figure_of_test_errors(records, published)}
-    nets = {name: record.phases for name, record in records.items() if record.phases}
+    nets = {name: record.parts for name, record in records.items() if record.parts}
     if not nets:
         return figures
     figures["training"] = _training(nets)

@@ -65,10 +65,11 @@ def test_the_net_begins_with_the_pretrained_layers(script, folder):
         cases=("sigmoid-rbm",), steps=20, pretrain_steps=10, hidden_sizes=(12, 70)
     )
     assert cfg.data == "digits"
-    case = script.make_cases(cfg, load_images("digits"))["sigmoid-rbm"]
+    data = load_images("digits")
+    case = script.make_cases(cfg, data)["sigmoid-rbm"]
     at = folder / "sigmoid-rbm"
-    _, (layer, *_) = load_run(at / "layer-1", case.experiment[0].experiment)
-    _, (whole, *_) = load_run(at, case.experiment)
+    _, (layer, *_) = load_run(at / "layer-1", case.work[0].experiment, data)
+    _, (whole, *_) = load_run(at, case.work, data)
     assert whole.params[0]["kernel"].shape == (64, 12)
     trained = layer.top.params
     moved = jnp.abs(whole.params[0]["kernel"] - trained["kernel"]).max()
@@ -124,7 +125,7 @@ def test_every_case_can_be_built(script):
     cases = script.make_cases(cfg, data)
     assert set(cases) == set(script.CaseName.__args__)
     for case in cases.values():
-        check_step(case.experiment, data, case.config)
+        check_step(case.work, data, case.config)
 
 
 def images_named(name, *counts):
