@@ -18,7 +18,7 @@ from jaxdl.train.seeds import seed_keys
 from jaxdl.train.step import UniformBatch
 from jaxdl.types import BatchFn
 
-CACHED = 64  # works; a sweep of all activations and sizes of `xor` has 90
+CACHED = 128  # a sweep over all activations and sizes of `xor` has 90 works
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 _works: collections.OrderedDict[tuple, Any] = collections.OrderedDict()
@@ -30,7 +30,7 @@ def built(
     """The work itself, built if it is given as a function.
 
     The key is the function, the type of the configuration, its deciding fields without
-    `seed` and `seeds`, and the name and checksum of the data. Of more than 64 works the
+    `seed` and `seeds`, and the name and checksum of the data. Of more than 128 works the
     one unused for longest is forgotten.
     """
     if not callable(work):
