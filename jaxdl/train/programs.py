@@ -8,7 +8,7 @@ nothing.
 import collections
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 
@@ -30,8 +30,8 @@ def built(
     """The work itself, built if it is given as a function.
 
     The key is the function, the type of the configuration, its deciding fields without
-    `seed` and `seeds`, and the name and checksum of the data. Of more than 128 works the
-    one unused for longest is forgotten.
+    `seed` and `seeds`, and the name and checksum of the data. Of more than 128 works
+    the one unused for longest is forgotten.
     """
     if not callable(work):
         return work
@@ -46,9 +46,14 @@ def built(
     return _works[key]
 
 
-def batch_of(experiment: Experiment, batch_size: int) -> BatchFn:
-    """The experiment's batch function; by default minibatches drawn uniformly."""
-    return experiment.batch or UniformBatch(batch_size)
+def batch_of(experiment: Experiment, batch_size: int | None) -> BatchFn:
+    """The experiment's batch function; by default minibatches drawn uniformly.
+
+    Args:
+      experiment: whose `batch` may be None.
+      batch_size: of its configuration; None where it has a batch function of its own.
+    """
+    return experiment.batch or UniformBatch(cast(int, batch_size))
 
 
 def trainings(

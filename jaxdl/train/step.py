@@ -9,7 +9,7 @@ import optax
 
 from jaxdl.errors import InputError
 from jaxdl.train.state import TrainState
-from jaxdl.types import Batch, LossFn, Model, PRNGKey
+from jaxdl.types import Batch, LossFn, Metrics, Model, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ def make_init(
 
 def make_train_step(
     loss_fn: LossFn, optimizer: optax.GradientTransformation
-) -> Callable[[TrainState, Batch], tuple[TrainState, dict]]:
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """One step of descent on a loss.
 
     Args:
@@ -86,7 +86,7 @@ def make_train_step(
       `train_step(state, batch) -> (state, metrics)`.
     """
 
-    def train_step(state: TrainState, batch) -> tuple[TrainState, dict]:
+    def train_step(state: TrainState, batch) -> tuple[TrainState, Metrics]:
         key, loss_key = jax.random.split(state.key)
         grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params, batch, loss_key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
