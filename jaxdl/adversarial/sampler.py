@@ -14,7 +14,6 @@ from jaxdl.adversarial.population_statistics import (
     make_params_with_population_statistics,
     model_with_population_statistics,
 )
-from jaxdl.adversarial.state import GanState
 from jaxdl.errors import InputError
 from jaxdl.figures.grids import save_images
 from jaxdl.measures.chunks import in_chunks
