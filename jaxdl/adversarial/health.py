@@ -74,7 +74,7 @@ def gan_verdict(logged: Mapping[str, ArrayLike]) -> Health:
 
     Args:
       logged: values over time, one a line, `value`, `d_real` and `d_fake` among them
-        (`objectives.adversarial.game_measures`).
+        (`jaxdl.adversarial.objectives.game_measures`).
 
     References:
       Goodfellow et al., "Generative adversarial nets", 2014, theorem 1; von Neumann,

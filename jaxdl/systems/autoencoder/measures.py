@@ -31,8 +31,18 @@ class Coder(NamedTuple):
 
 def make_encode(coder: Coder, params: Params) -> Callable[[jax.Array], jax.Array]:
     """`encode(image)`, compiled: codes of images [batch height width channels]."""
-    compiled = jax.jit(lambda params, image: coder.encode(params, unit_pixels(image)))
-    return functools.partial(compiled, params)
+    return functools.partial(_image_by_image(coder.encode), params)
+
+
+def _image_by_image(fn: Callable[[Params, jax.Array], Any]) -> Callable[..., Any]:
+    """`fn(params, x)` of images of bytes, compiled; each goes through by itself."""
+
+    def one(params, image):
+        return jax.tree.map(lambda y: y[0], fn(params, unit_pixels(image[None])))
+
+    # Mapped, not handed over as a batch: the small linear solves in the code of a
+    # logistic PCA would round in another way.
+    return jax.jit(jax.vmap(one, in_axes=(None, 0)))
 
 
 def neighbour_accuracy(
@@ -81,14 +91,14 @@ def make_reconstruction_evaluate(
       neighbours: how many vote; without it there is no vote.
     """
 
-    @jax.jit
-    def errors(params, image):
-        x = unit_pixels(image)
+    def errors(params, x):
         outputs = coder.decode(params, coder.encode(params, x))
         return error_fn(outputs, x), squared_error(coder.pixels(outputs), x)
 
+    compiled = _image_by_image(errors)
+
     def measure(name, params, image):
-        found = in_chunks(functools.partial(errors, params), image)
+        found = in_chunks(functools.partial(compiled, params), image)
         names = f"{name}_loss", f"{name}_squared_error"
         return dict(zip(names, map(jnp.mean, found), strict=True))
 
