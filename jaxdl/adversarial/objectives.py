@@ -1,5 +1,6 @@
 """Objectives of the two players of a generative adversarial network."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -88,13 +89,7 @@ def make_gan_losses(
       "PacGAN: the power of two samples in generative adversarial networks", 2018.
     """
 
-    def sample(gen_params, num_rows, key):
-        if pack == 1:
-            z = jax.random.normal(key, (num_rows, latent_size))
-            return gen_apply(gen_params, z)
-        z = jax.random.normal(key, (pack, num_rows, latent_size))
-        places = jax.vmap(gen_apply, in_axes=(None, 0))(gen_params, z)
-        return places.swapaxes(0, 1).reshape(num_rows, -1)
+    sample = functools.partial(_sample_rows, gen_apply, latent_size, pack)
 
     def gen_loss_fn(gen_params, disc_params, batch, key):
         latent_key, noise_key = jax.random.split(key)
@@ -124,3 +119,15 @@ def make_gan_losses(
         return loss, {"disc_loss": loss, **measured, **added}
 
     return gen_loss_fn, disc_loss_fn
+
+
+def _sample_rows(
+    gen_apply, latent_size: int, pack: int, gen_params, num_rows: int, key
+):
+    """Rows of `pack` samples side by side; each place is a pass of its own."""
+    if pack == 1:
+        z = jax.random.normal(key, (num_rows, latent_size))
+        return gen_apply(gen_params, z)
+    z = jax.random.normal(key, (pack, num_rows, latent_size))
+    places = jax.vmap(gen_apply, in_axes=(None, 0))(gen_params, z)
+    return places.swapaxes(0, 1).reshape(num_rows, -1)
