@@ -12,7 +12,12 @@ from jaxdl.adversarial.losses import (
     gan_value,
     non_saturating_generator_loss,
 )
+from jaxdl.adversarial.step import PlayerLossFn
 from jaxdl.ops.images import image_rows
+from jaxdl.types import ApplyFn, Batch, PRNGKey
+
+PenaltyFn = Callable[[Callable[[Array], Array], Array, Array, PRNGKey], Array]
+"""`penalty(disc, real, fake, key)`, one value per row."""
 
 
 def game_measures(
@@ -37,18 +42,18 @@ def critic_measures(
 
 
 def make_gan_losses(
-    gen_apply: Callable,
-    disc_apply: Callable,
+    gen_apply: ApplyFn,
+    disc_apply: ApplyFn,
     latent_size: int,
     *,
-    generator_loss: Callable = non_saturating_generator_loss,
-    discriminator_loss: Callable = discriminator_loss,
-    real: Callable = image_rows,
+    generator_loss: Callable[[Array], Array] = non_saturating_generator_loss,
+    discriminator_loss: Callable[[Array, Array], Array] = discriminator_loss,
+    real: Callable[[Batch], Array] = image_rows,
     pack: int = 1,
     apart: bool = False,
-    penalty: Callable | None = None,
-    measures: Callable = game_measures,
-) -> tuple[Callable, Callable]:
+    penalty: PenaltyFn | None = None,
+    measures: Callable[[Array, Array], dict[str, Array]] = game_measures,
+) -> tuple[PlayerLossFn, PlayerLossFn]:
     """Losses of the generator and of the discriminator.
 
     Both draw as many latents z ~ N(0, I) as the batch has images (`pack` times as many

@@ -7,7 +7,7 @@ import jax
 import optax
 
 from jaxdl.adversarial.state import GanState
-from jaxdl.types import Batch, Metrics, Model, Params, PRNGKey
+from jaxdl.types import Batch, InitFn, Metrics, Model, Params, PRNGKey, StepFn
 
 
 def make_gan_init(
@@ -17,7 +17,7 @@ def make_gan_init(
     disc_optimizer: optax.GradientTransformation,
     *,
     adapt: Callable[[Params, Any], Params] | None = None,
-) -> Callable[..., GanState]:
+) -> InitFn:
     """`init(key, data, previous) -> GanState` for two networks and their optimizers.
 
     Args:
@@ -167,7 +167,7 @@ def make_gan_step(
     disc_loss_fn: PlayerLossFn,
     gen_optimizer: optax.GradientTransformation,
     disc_optimizer: optax.GradientTransformation,
-) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
+) -> StepFn:
     """Alternating descent: k discriminator steps, then one of the generator.
 
     Algorithm 1 of Goodfellow et al., "Generative adversarial nets", 2014.

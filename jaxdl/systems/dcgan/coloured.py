@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -40,12 +39,15 @@ def coloured(images: Images) -> Images:
             f"{images.name} has {channels} channels: expected grey images, with one"
         )
     splits = [
-        _tinted(jax.tree.map(np.asarray, split), images.name)
+        _tinted(np.asarray(split.image), np.asarray(split.label), images.name)
         for split in (images.train, images.validation, images.test)
     ]
     checksum = images_checksum(splits)
     name = f"coloured_{images.name}"
-    return Images(*jax.tree.map(jnp.asarray, splits), name=name, checksum=checksum)
+    train, validation, test = (
+        Split(jnp.asarray(image), jnp.asarray(label)) for image, label in splits
+    )
+    return Images(train, validation, test, name, checksum)
 
 
 def load_coloured_mnist(
@@ -94,9 +96,10 @@ def colour_of_image(
     return jnp.where(stands_out, jnp.argmax(sums, axis=-1), -1)
 
 
-def _tinted(split: Split, name: str) -> Split:
+def _tinted(
+    image: np.ndarray, label: np.ndarray, name: str
+) -> tuple[np.ndarray, np.ndarray]:
     """A split with the j-th image of each class in colour j mod 3."""
-    image, label = split
     colour = np.empty_like(label)
     for digit in np.unique(label):
         if not 0 <= digit < DIGITS:
@@ -108,4 +111,4 @@ def _tinted(split: Split, name: str) -> Split:
         colour[here] = np.arange(here.sum()) % len(COLOURS)
     tinted = np.zeros((*image.shape[:3], len(COLOURS)), np.uint8)
     tinted[np.arange(len(image)), :, :, colour] = image[..., 0]
-    return Split(tinted, (label + DIGITS * colour).astype(np.int32))
+    return tinted, (label + DIGITS * colour).astype(np.int32)

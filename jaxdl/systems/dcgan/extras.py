@@ -17,16 +17,24 @@ from jaxdl.adversarial.sampler import CHUNK
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import unit_pixels
 from jaxdl.systems.dcgan.coloured import colour_of_image
-from jaxdl.systems.dcgan.latent_arithmetic import latent_arithmetic, make_attributes
+from jaxdl.systems.dcgan.latent_arithmetic import (
+    LatentArithmetic,
+    latent_arithmetic,
+    make_attributes,
+)
+from jaxdl.systems.dcgan.measures import MeasureFn
 from jaxdl.types import Model, Params, PRNGKey
+
+ArithmeticFn = Callable[[Params, PRNGKey, int], LatentArithmetic]
+"""`arithmetic(gen_params, key, num_trials)`."""
 
 
 def make_arithmetic(
     generator: Model,
     latent_size: int,
     image_shape: tuple[int, int, int],
-    logits: Callable,
-) -> Callable:
+    logits: Callable[[jax.Array], jax.Array],
+) -> ArithmeticFn:
     """`arithmetic(gen_params, key, num_trials)`: `latent_arithmetic` of a generator.
 
     Args:
@@ -50,7 +58,7 @@ def make_arithmetic(
     return arithmetic
 
 
-def make_arithmetic_measure(arithmetic: Callable, num_trials: int) -> Callable:
+def make_arithmetic_measure(arithmetic: ArithmeticFn, num_trials: int) -> MeasureFn:
     """`measure(state, data, key)` of latent arithmetic, in percent of its trials.
 
     `arithmetic` is how often (red 3) - (red 7) + (blue 7) gives a blue 3, with
@@ -80,7 +88,7 @@ def make_arithmetic_measure(arithmetic: Callable, num_trials: int) -> Callable:
     return measure
 
 
-def make_feature_accuracy(features: Model) -> Callable:
+def make_feature_accuracy(features: Model) -> MeasureFn:
     """`measure(state, data, key)`: a linear machine on the discriminator's features.
 
     `svm_accuracy` is the share of test images that a linear support vector machine
@@ -123,11 +131,12 @@ def linear_accuracy(
     """
     from sklearn.svm import LinearSVC
 
-    best = -1.0, None
+    best, chosen = -1.0, None
     for penalty in (1e-4, 1e-3, 1e-2, 1e-1):
         model = LinearSVC(C=penalty, dual=False, tol=1e-3)
         model.fit(features[0], labels[0])
         score = model.score(features[1], labels[1])
-        if score > best[0]:
-            best = score, model
-    return 100 * float(best[1].score(features[2], labels[2]))
+        if chosen is None or score > best:
+            best, chosen = score, model
+    assert chosen is not None
+    return 100 * float(chosen.score(features[2], labels[2]))

@@ -20,6 +20,9 @@ NAMED = ((3, 0), (7, 0), (7, 2))
 BATCH = 500  # latents that are generated at once
 SHOWN = 8  # trials whose images are kept
 
+GenerateFn = Callable[[jax.Array], jax.Array]
+ClassifyFn = Callable[[jax.Array], tuple[jax.Array, jax.Array | np.ndarray]]
+
 
 class Outcome(NamedTuple):
     """What came of some trials, as counts of them; Wilson's interval fits.
@@ -74,7 +77,10 @@ class LatentArithmetic(NamedTuple):
     figure: ArithmeticImages
 
 
-def make_attributes(logits_fn: Callable, colour_fn: Callable) -> Callable:
+def make_attributes(
+    logits_fn: Callable[[jax.Array], jax.Array],
+    colour_fn: Callable[[jax.Array], jax.Array | np.ndarray],
+) -> ClassifyFn:
     """`classify(images)`, digits and colours of coloured images, for the arithmetic.
 
     Args:
@@ -92,8 +98,8 @@ def make_attributes(logits_fn: Callable, colour_fn: Callable) -> Callable:
 
 def latent_arithmetic(
     key: PRNGKey,
-    generate: Callable,
-    classify: Callable,
+    generate: GenerateFn,
+    classify: ClassifyFn,
     latent_size: int,
     *,
     num_trials: int = 1000,
@@ -181,7 +187,9 @@ def _rescaled(z: np.ndarray) -> np.ndarray:
     return z * np.float32(np.sqrt(z.shape[-1])) / np.maximum(length, 1e-12)
 
 
-def _attributes(generate: Callable, classify: Callable, z: np.ndarray) -> np.ndarray:
+def _attributes(
+    generate: GenerateFn, classify: ClassifyFn, z: np.ndarray
+) -> np.ndarray:
     """Digit and colour of what each latent generates, [n 2]."""
 
     def attributes(part):
@@ -190,7 +198,7 @@ def _attributes(generate: Callable, classify: Callable, z: np.ndarray) -> np.nda
     return np.asarray(in_chunks(attributes, z, size=BATCH, pad=True))
 
 
-def _images(generate: Callable, z: np.ndarray) -> np.ndarray:
+def _images(generate: GenerateFn, z: np.ndarray) -> np.ndarray:
     """Images of latents with any leading axes."""
     flat = z.reshape(-1, z.shape[-1])
     images = np.asarray(in_chunks(generate, flat, size=BATCH, pad=True))

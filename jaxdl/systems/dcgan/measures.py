@@ -21,9 +21,12 @@ from jaxdl.ops.images import unit_pixels
 from jaxdl.systems.dcgan.checkerboard import checkerboard_score
 from jaxdl.systems.dcgan.image_distances import frechet_distance, kernel_distance
 from jaxdl.systems.dcgan.precision_recall import class_coverage, precision_recall
-from jaxdl.types import Model, PRNGKey
+from jaxdl.types import EvaluateFn, Model, PRNGKey
 
 NUM_WATCHED = 1000  # samples and validation images of the game's value
+
+MeasureFn = Callable[[Any, Any, PRNGKey], dict[str, float]]
+"""`measure(state, data, key) -> {name: value}`."""
 
 
 def make_dcgan_evaluate(
@@ -32,8 +35,8 @@ def make_dcgan_evaluate(
     num_samples: int,
     *,
     classifier: Any = None,
-    extras: tuple[Callable, ...] = (),
-) -> Callable:
+    extras: tuple[MeasureFn, ...] = (),
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a GAN with batch normalisation.
 
     Between blocks: `value`, V(D, G), `d_real` and `d_fake`, mean D(x) and D(G(z)), on
@@ -74,13 +77,13 @@ def make_dcgan_evaluate(
             "d_fake": jnp.mean(jax.nn.sigmoid(fake)),
         }
 
-    def evaluate(state, data, key: PRNGKey, final: bool) -> dict:
+    def evaluate(state, data, key: PRNGKey, final: bool) -> dict[str, Any]:
         strip_key, watched_key, sample_key, extra_key = jax.random.split(key, 4)
         held_out = data.validation.image[:NUM_WATCHED]
         num = NUM_STATISTICS + len(held_out)
         watched = sampler.pixels(state.gen_params, watched_key, num)
         images = data.train.image[:NUM_STATISTICS], held_out
-        values = dict(validate(state.disc_params, images, watched))
+        values: dict[str, Any] = dict(validate(state.disc_params, images, watched))
         if final:
             fake = sampler.pixels(state.gen_params, sample_key, num_samples)
             real = unit_pixels(data.test.image)
@@ -102,7 +105,7 @@ def image_measures(
     classifier: Any = None,
 ) -> dict[str, float]:
     """How far samples are from images, both in [0, 1]: see `make_dcgan_evaluate`."""
-    found = {}
+    found: dict[str, float] = {}
     for name, images in (("", fake), ("real_", real)):
         for period in (2, 4):
             score = checkerboard_score(images, period=period)

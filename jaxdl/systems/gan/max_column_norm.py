@@ -19,7 +19,12 @@ def max_column_norm(bound: float) -> optax.GradientTransformation:
       overfitting", 2014, section 5.1.
     """
 
-    def update(updates, state, params):
+    def update(updates, state, params=None):
+        if params is None:
+            raise ValueError(
+                "max_column_norm got no params: expected update(updates, state, params)"
+            )
+
         def project(update, param):
             if param.ndim != 2:
                 return update

@@ -1,7 +1,6 @@
 """Held-out likelihood of a GAN on images, and the value of its game."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ from jaxdl.measures.chunks import in_chunks
 from jaxdl.measures.statistics import standard_error
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.systems.gan.parzen import parzen_log_likelihood, select_sigma
-from jaxdl.types import Model, PRNGKey
+from jaxdl.types import EvaluateFn, Model, PRNGKey
 
 SIGMAS = np.logspace(-1, 0, 10)  # as in the authors' script
 SELECTION_IMAGES = 1000
@@ -22,7 +21,7 @@ SELECTION_IMAGES = 1000
 
 def make_gan_evaluate(
     discriminator: Model, sampler: Sampler, num_samples: int
-) -> Callable:
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a GAN on images.
 
     On the validation split: `parzen_validation`, the mean Parzen log-likelihood (nats)
@@ -53,7 +52,7 @@ def make_gan_evaluate(
     def test(images, samples, sigma):
         return parzen_log_likelihood(unit_pixels(images), samples, sigma)
 
-    def evaluate(state, data, key: PRNGKey, final: bool) -> dict:
+    def evaluate(state, data, key: PRNGKey, final: bool) -> dict[str, Any]:
         samples = sampler.pixels(state.gen_params, key, num_samples)
         images = data.validation.image
         logits = (

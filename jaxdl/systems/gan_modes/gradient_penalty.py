@@ -17,7 +17,7 @@ from jaxdl.types import PRNGKey
 
 
 def squared_slopes(
-    disc: Callable, x: Float[Array, "batch features"]
+    disc: Callable[[Array], Array], x: Float[Array, "batch features"]
 ) -> Float[Array, " batch"]:
     """||grad D(x)||^2 of every row, the gradient being by the row."""
     grads = jax.grad(lambda x: jnp.sum(disc(x)))(x)
@@ -25,7 +25,7 @@ def squared_slopes(
 
 
 def wgan_gp_penalty(
-    disc: Callable,
+    disc: Callable[[Array], Array],
     real: Float[Array, "batch features"],
     fake: Float[Array, "batch features"],
     key: PRNGKey,
@@ -54,7 +54,7 @@ def wgan_gp_penalty(
 
 
 def r1_penalty(
-    disc: Callable,
+    disc: Callable[[Array], Array],
     real: Float[Array, "batch features"],
     fake: Float[Array, "batch features"] | None = None,
     key: PRNGKey | None = None,

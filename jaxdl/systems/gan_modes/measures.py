@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
+from jaxdl.types import EvaluateFn, Params, PRNGKey
 
 NUM_SAMPLES = 2500  # PacGAN's
 SHOWN_SAMPLES = 1000
@@ -101,7 +103,9 @@ def _check(
         )
 
 
-def make_modes_evaluate(sample: Callable) -> Callable[..., dict[str, Any]]:
+def make_modes_evaluate(
+    sample: Callable[[Params, PRNGKey, int], jax.Array],
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a generator of a mixture's points.
 
     Args:

@@ -1,17 +1,17 @@
 """A generator's loss against the discriminator that its samples would bring about."""
 
-from collections.abc import Callable
-
 import jax
 import optax
 
+from jaxdl.adversarial.step import PlayerLossFn
+
 
 def make_unrolled_generator_loss(
-    gen_loss_fn: Callable,
-    disc_loss_fn: Callable,
+    gen_loss_fn: PlayerLossFn,
+    disc_loss_fn: PlayerLossFn,
     disc_optimizer: optax.GradientTransformation,
     num_steps: int,
-) -> Callable:
+) -> PlayerLossFn:
     """The generator's loss after k more steps of the discriminator.
 
     loss(G) = gen_loss(G, D_k), with D_0 the discriminator as it is and D_{i+1} =

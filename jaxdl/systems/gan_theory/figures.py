@@ -104,7 +104,7 @@ def _draw(axes, target: str, values: np.ndarray, title: str = "", **kwargs) -> N
     axes.set_title(title, fontsize=11)
 
 
-def _players(target, p, log_q, logits) -> list[tuple[str, np.ndarray, dict]]:
+def _players(target, p, log_q, logits) -> list[tuple[str, np.ndarray, dict[str, Any]]]:
     """Title, picture and colours of p, q, D and D*."""
     q = np.exp(log_q)
     seen = p + q > SEEN * p.max()

@@ -18,6 +18,7 @@ from jaxdl.measures.chunks import in_chunks
 from jaxdl.measures.statistics import standard_error
 from jaxdl.ops.divergences import js_divergence, kl_divergence, total_variation
 from jaxdl.systems.gan_theory.quadrature import Grid, grid_mass, make_grid
+from jaxdl.types import ApplyFn, EvaluateFn
 
 LOG_4 = float(np.log(4))
 GRIDS = ((1, 160), (2, 320), (2, 640), (2, 1280), (4, 1280))
@@ -133,8 +134,11 @@ def cover(
 
 
 def make_theory_evaluate(
-    gen_log_density: Callable, disc_apply: Callable, log_density: Callable, half_width
-) -> Callable:
+    gen_log_density: ApplyFn,
+    disc_apply: ApplyFn,
+    log_density: Callable[[Array], Array],
+    half_width: float,
+) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a GAN whose generator has a density.
 
     Everything is computed in float64. Scalars: those of `Game`, `gap` (bound - value,
@@ -176,6 +180,7 @@ def make_theory_evaluate(
             game = measure(*cells, logits)
             points = make_grid(half_width, MAP_CELLS).points
             maps = q(points), logits_of(disc_params, points)
+        values: dict[str, float]
         values = {name: float(x) for name, x in game._asdict().items()}
         return values | {
             "gap": values["bound"] - values["value"],
@@ -193,8 +198,10 @@ def make_theory_evaluate(
 
 
 def make_likelihood_evaluate(
-    flow_log_density: Callable, log_density: Callable, half_width: float
-) -> Callable:
+    flow_log_density: ApplyFn,
+    log_density: Callable[[Array], Array],
+    half_width: float,
+) -> EvaluateFn:
     """`evaluate` of a flow fitted by maximum likelihood: what its density can reach.
 
     The same grids and divergences as `make_theory_evaluate`, without discriminator.
@@ -223,8 +230,8 @@ class _Players(NamedTuple):
 
 
 def make_sampled_evaluate(
-    gen_apply: Callable, disc_apply: Callable, latent_size: int, density
-) -> Callable:
+    gen_apply: ApplyFn, disc_apply: ApplyFn, latent_size: int, density
+) -> EvaluateFn:
     """`evaluate` of a GAN whose generator can be drawn from and no more: estimates.
 
     `jsd_estimate` is the divergence between histograms of 100,000 points each, of data
@@ -256,7 +263,9 @@ def make_sampled_evaluate(
         values = dict(measure(state.gen_params, state.disc_params, key))
         terms = [np.asarray(x, np.float64) for x in values.pop("terms")]
         values["value_estimate"] = sum(x.mean() for x in terms)
-        values["value_standard_error"] = float(np.hypot(*map(standard_error, terms)))
+        real_error, fake_error = map(standard_error, terms)
+        assert real_error is not None and fake_error is not None  # of many points
+        values["value_standard_error"] = float(np.hypot(real_error, fake_error))
         return values
 
     return evaluate
