@@ -17,7 +17,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,7 +120,7 @@ def _file_digests(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None, None, None]:
     """Silence the loggers of Orbax's libraries while checkpoints are open."""
     loggers = [logging.getLogger(name) for name in QUIETED]
     levels = [logger.level for logger in loggers]
@@ -133,7 +133,9 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def as_tree(leaves: Mapping[str, np.ndarray], keys: Mapping[str, str]) -> dict:
+def as_tree(
+    leaves: Mapping[str, np.ndarray], keys: Mapping[str, str]
+) -> dict[str, Any]:
     """Nested dicts of arrays from leaves by path, as the checkpoint describes itself.
 
     Args:
@@ -172,7 +174,7 @@ class Checkpoints:
         self.folder = folder.absolute()  # Orbax refuses relative ones
         self._warn = warn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._pending: Future | None = None
+        self._pending: Future[None] | None = None
         self._quieted = contextlib.ExitStack()
         self._quieted.enter_context(_quiet())
 
@@ -253,7 +255,9 @@ class Checkpoints:
     def _manifest(self, step: int) -> Path:
         return self.folder / f"{step}.sha256.json"
 
-    def _write(self, step: int, leaves: dict[str, np.ndarray], about: dict) -> None:
+    def _write(
+        self, step: int, leaves: dict[str, np.ndarray], about: dict[str, Any]
+    ) -> None:
         from orbax.checkpoint import v1 as ocp
 
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import RunError
+from jaxdl.ledger.schema import MetricResult, RunResult
 from jaxdl.measures.statistics import mean_ci95
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import Checkpoints, state_sha256
@@ -336,13 +337,13 @@ class Loop:
         print_result(result, self.folder)
         return record._replace(result=result)
 
-    def _result(self, states: Sequence[State]) -> dict[str, Any]:
+    def _result(self, states: Sequence[State]) -> RunResult:
         values = self.log.evaluation(self.config.steps)
         assert values is not None  # the final evaluation has been logged
-        metrics: dict[str, dict[str, Any]] = {}
+        metrics: dict[str, MetricResult] = {}
         for name, per_seed in values.items():
             mean, low, high = mean_ci95(per_seed)
-            metrics[name] = {
+            metric: dict[str, Any] = {
                 "mean": mean,
                 "ci95": None if low is None else [low, high],
                 "per_seed": per_seed,
@@ -352,8 +353,9 @@ class Loop:
                 for field, value in self.experiment.protocols.get(name, {}).items()
             }
             if "published" in protocol:
-                metrics[name]["published"] = protocol.pop("published")
-            metrics[name]["protocol"] = protocol
+                metric["published"] = protocol.pop("published")
+            metric["protocol"] = protocol
+            metrics[name] = cast(MetricResult, metric)
         with self.clock.measure("evaluate"):
             digests = [state_sha256(state) for state in states]
         first = self.config.seed

@@ -21,7 +21,7 @@ from jaxdl.types import BatchFn
 CACHED = 128  # a sweep over all activations and sizes of `xor` has 90 works
 PLATFORMS = ("cpu", "cuda", "tpu")
 
-_works: collections.OrderedDict[tuple, Any] = collections.OrderedDict()
+_works: collections.OrderedDict[tuple[Any, ...], Any] = collections.OrderedDict()
 
 
 def built(

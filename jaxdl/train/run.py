@@ -5,7 +5,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -100,7 +100,7 @@ def _run(node: _Node, before: _Before) -> Record:
 
 def _identity(node: _Node) -> dict[str, Any]:
     """What must agree with the run that a folder holds already."""
-    identity = {
+    identity: dict[str, Any] = {
         "experiment": node.name,
         "config": _as_json(deciding_fields(node.config)),
         "data": {"name": node.data.name, "checksum": node.data.checksum},
@@ -195,13 +195,10 @@ def _run_parts(node: _Node, before: _Before) -> tuple[dict[str, Record], Record 
             print(f"run folder: {part.folder}", flush=True)
         record = records[name] = _run(part, before)
         if record.exit_code:
-            states = {} if not is_sweep else {"states": None, "history": None}
+            if is_sweep:  # states of one case are not the sweep's
+                record = record._replace(states=None, history=None)
             return records, record._replace(
-                config=node.config,
-                folder=node.folder,
-                result=None,
-                parts=records,
-                **states,
+                config=node.config, folder=node.folder, result=None, parts=records
             )
         if not is_sweep:
             experiment = cast(Experiment, part.work)
@@ -312,7 +309,7 @@ def _executor_name(experiment, data, keys, config, previous) -> str:
 
 
 @contextlib.contextmanager
-def disk_full_as_error(folder: Path) -> Iterator[None]:
+def disk_full_as_error(folder: Path) -> Generator[None, None, None]:
     """Turn an `OSError` of writing in a run's folder into one clear `RunError`."""
     try:
         yield
