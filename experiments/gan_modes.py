@@ -48,7 +48,7 @@ TARGETS = {"ring": ring, "grid": grid}
 NUM_STATISTICS = 10_000
 UNROLLED_STEPS = 5
 CRITIC_STEPS = 5
-WASSERSTEIN = dict(
+WASSERSTEIN: dict[str, Any] = dict(
     generator_loss=adversarial.wasserstein_generator_loss,
     discriminator_loss=adversarial.wasserstein_critic_loss,
     # The weight that its authors' code has for such mixtures.
@@ -208,7 +208,7 @@ def train(cfg: Config) -> int:
             cases[name] = Case(case, make_experiment(case))
     target, figures = TARGETS[cfg.target](), mode_figures
     record = run("gan_modes", Sweep(cases, figures), target, cfg)
-    if record.result is not None:
+    if record.result is not None and "cases" in record.result:
         print("\n".join(differences(record.result["cases"])), flush=True)
     return record.exit_code
 

@@ -77,7 +77,7 @@ class Config(config.RunConfig):
     """Number of seeds; results carry the mean over them and its 95 % interval."""
     steps: Literal[0] = 0
     """Takes only 0: fits are made whole, in the evaluation."""
-    batch_size: None = None
+    batch_size: None = None  # pyrefly: ignore[bad-override]
     """Takes nothing, since there are no training steps."""
     executor: Literal["sequential"] = "sequential"
     """Takes nothing else: all fits of a seed are one program already."""

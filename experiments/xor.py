@@ -62,7 +62,7 @@ class Config(config.RunConfig):
     """Momentum of gradient descent, if any."""
     steps: int = 5000
     """Training steps of each net."""
-    batch_size: None = None
+    batch_size: None = None  # pyrefly: ignore[bad-override]
     """Takes nothing: --update decides how many examples a step is on."""
     eval_every: int | None = config.free(200)
     """Steps between evaluations; the curves have a point for each."""
