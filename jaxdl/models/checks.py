@@ -1,6 +1,7 @@
 """Shared networks as subjects of `jaxdl gradcheck`."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +42,9 @@ NOT_DIFFERENTIABLE = {
 # Fully connected nets
 
 
-def _mlp_point(key: PRNGKey, hidden: str, sizes=(3, 4, 3, 2)) -> tuple[Model, tuple]:
+def _mlp_point(
+    key: PRNGKey, hidden: str, sizes=(3, 4, 3, 2)
+) -> tuple[Model, tuple[Any, ...]]:
     model = mlp(list(sizes), hidden=hidden)
     x, targets = draw_normals(jax.random.fold_in(key, 1), (4, sizes[0]), (4, sizes[-1]))
     return model, (
@@ -144,7 +147,8 @@ def _enlarge_inputs(key):
     def apply(params, x):
         return jnp.sum(params[None, :, :, None] * x, axis=(1, 2, 3))
 
-    net = enlarge_inputs(LeNet(lambda key: None, apply, apply, apply))
+    same: Any = apply  # in place of functions of the maps, which nothing calls
+    net = enlarge_inputs(LeNet(lambda key: None, apply, same, same))
     return Case(lambda x: net.apply(weights, x), (x,), ("x",), True)
 
 
@@ -162,7 +166,7 @@ def _autoencoder(tied: bool) -> Callable[[PRNGKey], Case]:
     return make
 
 
-def _jacobian(hidden_sizes: tuple[int, ...], latent: str) -> Callable:
+def _jacobian(hidden_sizes: tuple[int, ...], latent: str) -> Callable[[PRNGKey], Case]:
     def make(key):
         model = autoencoder(4, hidden_sizes, 2, latent=latent)
         (x,) = draw_normals(jax.random.fold_in(key, 9), (3, 4))

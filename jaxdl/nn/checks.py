@@ -7,6 +7,7 @@ convolution takes on CPU is a subject, held also against XLA's own.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ from jaxdl.nn.recurrent import (
     recurrent,
     scan_steps,
 )
-from jaxdl.types import PRNGKey
+from jaxdl.types import Params, PRNGKey
 
 NOT_DIFFERENTIABLE = {
     f"nn.bptt.{name}": "it is part of nn.recurrent, which is checked"
@@ -102,7 +103,7 @@ def _mask() -> jax.Array:
     return jnp.arange(_TIME)[:, None] < jnp.array([_LENGTHS])
 
 
-def _point(layer: Recurrence, key: PRNGKey) -> tuple:
+def _point(layer: Recurrence, key: PRNGKey) -> tuple[Params, Any, jax.Array]:
     """Parameters, carry and inputs of a recurrence."""
     keys = [jax.random.fold_in(key, i) for i in range(3)]
     return (
@@ -114,7 +115,7 @@ def _point(layer: Recurrence, key: PRNGKey) -> tuple:
 
 def _scan(
     layer: Recurrence,
-    hand: Callable | None,
+    hand: Callable[..., Any] | None,
     *,
     masked: bool = False,
     reverse: bool = False,
@@ -130,17 +131,18 @@ def _scan(
         def fn(*args):
             return layer.scan(*args, mask, reverse=reverse)
 
-        def plain(*args):
-            return scan_steps(layer.step, *args, mask, reverse=reverse)
+        def plain(params, carry, inputs):
+            return scan_steps(layer.step, params, carry, inputs, mask, reverse=reverse)
+
+        args, names = _point(layer, key), ("params", "carry", "inputs")
+        if hand is None:
+            return Case(fn, args, names)
 
         def by_hand(cotangent, *args):
             carry_grad, output_grads = cotangent
             steps = hand(*args, output_grads, carry_grad, mask, reverse=reverse)
             return steps.params, steps.carry, steps.inputs
 
-        args, names = _point(layer, key), ("params", "carry", "inputs")
-        if hand is None:
-            return Case(fn, args, names)
         return Case(fn, args, names, hand=by_hand, plain=plain)
 
     return make
@@ -200,7 +202,7 @@ def _conv(x_shape, kernel_shape, strides=(1, 1), padding="VALID", **options):
     return make
 
 
-def with_xlas_own(fn: Callable) -> Callable:
+def with_xlas_own(fn: Callable[..., Any]) -> Callable[..., Any]:
     """A function of a net, with XLA's own convolutions, which have forward mode."""
 
     def plain(*args):

@@ -3,13 +3,14 @@
 import contextlib
 import contextvars
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.nn.initializers import Initializer
 
 from jaxdl.errors import InputError
 from jaxdl.nn import conv_cpu
@@ -21,7 +22,7 @@ _XLA_ALONE = contextvars.ContextVar("_XLA_ALONE", default=False)
 
 
 @contextlib.contextmanager
-def xla_alone() -> Iterator[None]:
+def xla_alone() -> Generator[None, None, None]:
     """Inside, what is traced holds XLA's convolutions, also on CPU.
 
     They are slow in loops there, and have forward mode. The setting is this thread's
@@ -132,11 +133,11 @@ def conv_transpose(
       Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016.
     """
     _check_channels(lhs.shape[3], rhs.shape, 1)
-    strides, kernel_size = tuple(strides), rhs.shape[:2]
-    _check_steps(strides)
-    around = _transposed_padding(kernel_size, strides, padding)
-    sizes = zip(lhs.shape[1:3], kernel_size, strides, around, strict=True)
-    input_size = tuple(
+    steps, kernel_size = _pair(strides), _pair(rhs.shape[:2])
+    _check_steps(steps)
+    around = _transposed_padding(kernel_size, steps, padding)
+    sizes = zip(lhs.shape[1:3], kernel_size, steps, around, strict=True)
+    input_size = _pair(
         (size - 1) * s + 2 + low + high - k for size, k, s, (low, high) in sizes
     )
     if min(input_size) < 1:
@@ -145,15 +146,11 @@ def conv_transpose(
             f"{kernel_size[0]}x{kernel_size[1]} kernel and padding {padding} has no "
             "output; pad less"
         )
-    geometry = Geometry(
-        input_size,
-        kernel_size,
-        strides,
-        tuple(
-            (k - 1 - low, k - 1 - high)
-            for k, (low, high) in zip(kernel_size, around, strict=True)
-        ),
+    rows, columns = (
+        (k - 1 - low, k - 1 - high)
+        for k, (low, high) in zip(kernel_size, around, strict=True)
     )
+    geometry = Geometry(input_size, kernel_size, steps, (rows, columns))
     flipped = jnp.transpose(rhs[::-1, ::-1], (0, 1, 3, 2))
     return _traced("input_gradient")((geometry, precision), lhs, flipped)
 
@@ -188,8 +185,8 @@ class ConvTranspose(nn.Module):
     strides: tuple[int, int] = (1, 1)
     padding: Padding = "SAME"
     use_bias: bool = True
-    kernel_init: Callable = nn.initializers.lecun_normal()
-    bias_init: Callable = nn.initializers.zeros_init()
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+    bias_init: Initializer = nn.initializers.zeros_init()
 
     @nn.compact
     def __call__(self, x: Images) -> Images:
@@ -222,16 +219,16 @@ def make_geometry(
       InputError: as for `conv_general_dilated`.
     """
     _check_channels(image_shape[2], kernel_shape, groups)
-    input_size, kernel_size = tuple(image_shape[:2]), tuple(kernel_shape[:2])
-    dilation = (1, 1) if dilation is None else tuple(dilation)
-    _check_steps((*strides, *dilation))
+    input_size, kernel_size = _pair(image_shape[:2]), _pair(kernel_shape[:2])
+    spread = (1, 1) if dilation is None else _pair(dilation)
+    _check_steps((*strides, *spread))
     geometry = Geometry(
-        input_size, kernel_size, tuple(strides), dilation=dilation, groups=groups
+        input_size, kernel_size, _pair(strides), dilation=spread, groups=groups
     )
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(input_size, geometry.reach, strides, padding)
-    padding = tuple((int(low), int(high)) for low, high in padding)
-    geometry = geometry._replace(padding=padding)
+    rows, columns = ((int(low), int(high)) for low, high in padding)
+    geometry = geometry._replace(padding=(rows, columns))
     if min(geometry.output_size) < 1:
         reach, padded = geometry.reach, geometry.padded_size
         raise InputError(
@@ -240,6 +237,11 @@ def make_geometry(
             "a smaller kernel or larger images"
         )
     return geometry
+
+
+def _pair(numbers: Iterable[int]) -> tuple[int, int]:
+    down, across = numbers
+    return down, across
 
 
 def _check_steps(steps: Sequence[int]) -> None:
@@ -282,7 +284,7 @@ def _transposed_padding(kernel_size, strides, padding):
     return tuple(pads)
 
 
-def _traced(name: str) -> Callable:
+def _traced(name: str) -> Callable[..., jax.Array]:
     """The bilinear function of that name, ours or XLA's own."""
     if _XLA_ALONE.get():
         return lambda fixed, a, b: globals()[f"_xla_{name}"](*fixed, a, b)
@@ -320,7 +322,9 @@ def _xla_kernel_gradient(geometry, precision, x: Images, grads: Images) -> Kerne
 
 
 @functools.cache
-def _compiled_by_platform(name: str, geometry: Geometry, precision) -> Callable:
+def _compiled_by_platform(
+    name: str, geometry: Geometry, precision
+) -> Callable[..., jax.Array]:
     """A bilinear function of two arrays, with the rule of its own for `vmap`."""
     elsewhere = functools.partial(globals()[f"_xla_{name}"], geometry, precision)
 
