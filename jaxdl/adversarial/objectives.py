@@ -106,10 +106,7 @@ def make_gan_losses(
         latent_key, noise_key = jax.random.split(key)
         rows = real(batch)
         fake = sample(gen_params, len(rows), latent_key)
-
-        def disc(x):
-            return disc_apply(disc_params, x, key=noise_key)
-
+        disc = functools.partial(disc_apply, disc_params, key=noise_key)
         if apart:
             real_logits, fake_logits = disc(rows), disc(fake)
         else:  # one pass: never slower than two, 4 % faster for wide layers
