@@ -56,8 +56,8 @@ def conv_general_dilated(
 
     On GPU and TPU it is XLA's own, on CPU one of the forms in `jaxdl.nn.conv_cpu`: what
     is compiled chooses by platform. It is differentiable in reverse mode, any number of
-    times; forward mode raises TypeError. Under `vmap` images with one kernel become one
-    larger batch; several kernels are applied in turn on CPU.
+    times; forward mode raises TypeError but inside `xla_alone`. Under `vmap` images
+    with one kernel become one larger batch; several are applied in turn on CPU.
 
     Args:
       lhs: images x; height and width before channels.

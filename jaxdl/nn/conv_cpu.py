@@ -230,27 +230,25 @@ def _kernel_blocks(geometry: Geometry, kernel: Kernel) -> Kernel:
 
 def _block_padding(
     geometry: Geometry,
-) -> tuple[tuple[int, int], list[tuple[int, int, int]]]:
-    """How many blocks the windows meet, down and across, and what pads images to them,
-    as `lax.pad` takes it."""
+) -> tuple[tuple[int, int], list[tuple[int, int]]]:
+    """How many blocks the windows meet, down and across, and the padding to them."""
     sizes = zip(geometry.output_size, _num_blocks(geometry), strict=True)
     rows, columns = (size + count - 1 for size, count in sizes)
     wanted = rows * geometry.strides[0], columns * geometry.strides[1]
     padding = [
-        (low, size - have - low, 0)
+        (low, size - have - low)
         for (low, _), size, have in zip(
             geometry.padding, wanted, geometry.input_size, strict=True
         )
     ]
-    return (rows, columns), [(0, 0, 0), *padding, (0, 0, 0)]
+    return (rows, columns), padding
 
 
 def _blocks(geometry: Geometry, x: Images) -> Images:
     """Padded images as blocks of pixels, as many as the windows meet."""
     batch, _, _, channels = x.shape
     (rows, columns), padding = _block_padding(geometry)
-    x = lax.pad(x, jnp.zeros((), x.dtype), padding)
-    x = x.reshape(
+    x = _pad(x, padding).reshape(
         batch, rows, geometry.strides[0], columns, geometry.strides[1], channels
     )
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, rows, columns, -1)
@@ -262,11 +260,21 @@ def _blocks_of_rows(
     """The same, the images last."""
     batch, _, _, channels = x.shape
     (rows, columns), padding = _block_padding(geometry)
-    x = lax.pad(jnp.transpose(x, (3, 1, 2, 0)), jnp.zeros((), x.dtype), padding)
-    x = x.reshape(
+    x = _pad(jnp.transpose(x, (3, 1, 2, 0)), padding).reshape(
         channels, rows, geometry.strides[0], columns, geometry.strides[1], batch
     )
     return x.transpose(2, 4, 0, 1, 3, 5).reshape(-1, rows, columns, batch)
+
+
+def _shifted(x, kernel_size: tuple[int, ...], size: tuple[int, ...]):
+    """What each entry of a kernel meets, stacked; rows and columns are axes 1 and 2."""
+    return jnp.stack(
+        [
+            x[:, i : i + size[0], j : j + size[1]]
+            for i in range(kernel_size[0])
+            for j in range(kernel_size[1])
+        ]
+    )
 
 
 def _blocks_kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Kernel:
@@ -283,13 +291,7 @@ def _blocks_kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Ker
     def product(part):
         x, grads = part
         blocks = _blocks_of_rows(geometry, x)
-        shifted = jnp.stack(
-            [
-                blocks[:, i : i + height, j : j + width]
-                for i in range(rows)
-                for j in range(columns)
-            ]
-        )
+        shifted = _shifted(blocks, (rows, columns), (height, width))
         flat = jnp.transpose(grads, (1, 2, 0, 3)).reshape(-1, grads.shape[3])
         return shifted.reshape(-1, len(flat)) @ flat
 
@@ -306,23 +308,14 @@ def _rows_kernel_gradient(geometry: Geometry, x: Images, grads: Images) -> Kerne
     """The images come last, as in `_blocks_kernel_gradient`."""
     (rows, columns), (_, width) = geometry.kernel_size, geometry.output_size
     channels, out_channels = x.shape[3], grads.shape[3]
-    x = jnp.transpose(x, (3, 1, 2, 0))
-    padding = [(0, 0, 0), *((low, high, 0) for low, high in geometry.padding)]
-    x = lax.pad(x, jnp.zeros((), x.dtype), [*padding, (0, 0, 0)])
+    x = _pad(jnp.transpose(x, (3, 1, 2, 0)), geometry.padding)
     grads = jnp.transpose(grads, (1, 2, 0, 3))
     grads = grads.reshape(len(grads), -1, out_channels)
 
     def add_row(kernel, row):
         top, flat = row
         stretch = lax.dynamic_slice_in_dim(x, top, rows, axis=1)
-        patches = jnp.stack(
-            [
-                stretch[:, i : i + 1, j : j + width]
-                for i in range(rows)
-                for j in range(columns)
-            ]
-        )
-        patches = patches.reshape(-1, len(flat))
+        patches = _shifted(stretch, (rows, columns), (1, width)).reshape(-1, len(flat))
         part = jnp.matmul(patches, flat, preferred_element_type=kernel.dtype)
         return kernel + part, None
 

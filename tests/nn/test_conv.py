@@ -54,7 +54,7 @@ def convolutions(draw):
     crop = st.tuples(st.integers(-1, 3), st.integers(-1, 3))
     padding = draw(st.one_of(st.sampled_from(["SAME", "VALID"]), st.tuples(crop, crop)))
     return dict(
-        x_shape=(2, *size, channels),
+        x_shape=(draw(st.integers(1, 4)), *size, channels),
         kernel_shape=(*kernel, channels // groups, out),
         strides=draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (3, 1)])),
         padding=padding,
