@@ -1,8 +1,10 @@
 """Shared networks as subjects of `jaxdl gradcheck`."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -14,7 +16,6 @@ from jaxdl.models.lenet import LeNet, enlarge_inputs, lenet5, modern_lenet
 from jaxdl.models.lenet_layers import PartialConv, TrainablePool, scaled_tanh
 from jaxdl.models.mlp import forward, mlp
 from jaxdl.models.sequence import lstm_1997_readout
-from jaxdl.nn.checks import with_xlas_own
 from jaxdl.ops import losses
 from jaxdl.ops.activations import ACTIVATIONS
 from jaxdl.types import Model, PRNGKey
@@ -101,7 +102,7 @@ def _scaled_tanh(key):
 
 
 def _lenet(
-    make_net: Callable[[], LeNet], layers: tuple[str, ...]
+    make_net: Callable[..., LeNet], layers: tuple[str, ...]
 ) -> Callable[[PRNGKey], Case]:
     """The small leaves of the lower layers, through all that is above; one image.
 
@@ -117,25 +118,31 @@ def _lenet(
             for name in layers
         }
 
-        def fn(small):
-            merged = {name: params[name] | small[name] for name in layers}
-            found = net.activity(params | merged, x)
-            return found.f6, found.logits
+        def outputs_of(net):
+            def fn(small):
+                merged = {name: params[name] | small[name] for name in layers}
+                found = net.activity(params | merged, x)
+                return found.f6, found.logits
 
-        return Case(fn, (small,), ("params",), plain=with_xlas_own(fn))
+            return fn
+
+        plain = outputs_of(make_net(implementation="xla"))
+        return Case(outputs_of(net), (small,), ("params",), plain=plain)
 
     return make
 
 
-def _layer(layer, shape: tuple[int, ...]) -> Callable[[PRNGKey], Case]:
-    """A Linen module at a point."""
+def _layer(
+    layer, shape: tuple[int, ...], *, plain: nn.Module | None = None
+) -> Callable[[PRNGKey], Case]:
+    """A Linen module at a point, held against the same module in its plain form."""
 
     def make(key):
         (x,) = draw_normals(key, shape)
         param_key = jax.random.fold_in(key, 1)
         params = draw_params(param_key, lambda key: layer.init(key, x), 1.0)
-        plain = with_xlas_own(layer.apply)
-        return Case(layer.apply, (params, x), ("params", "x"), plain=plain)
+        apply = None if plain is None else plain.apply
+        return Case(layer.apply, (params, x), ("params", "x"), plain=apply)
 
     return make
 
@@ -211,10 +218,11 @@ def subjects() -> list[Subject]:
 def _lenets() -> Iterator[Subject]:
     room, layers = "models.lenet.", "models.lenet_layers."
     few = ((0,), (0, 1))
-    small = _lenet(lambda: modern_lenet(maps=(2, 3)), ("c1",))
+    small = _lenet(functools.partial(modern_lenet, maps=(2, 3)), ("c1",))
     yield subject(layers + "scaled_tanh", _scaled_tanh)
     yield subject(layers + "TrainablePool", _layer(TrainablePool(), _MAPS))
-    yield subject(layers + "PartialConv", _layer(PartialConv(few), _MAPS))
+    partial = _layer(PartialConv(few), _MAPS, plain=PartialConv(few, "xla"))
+    yield subject(layers + "PartialConv", partial)
     yield subject(room + "lenet5", _lenet(lenet5, ("s2",)), room + "LeNet")
     yield subject(room + "modern_lenet", small)
     yield subject(room + "enlarge_inputs", _enlarge_inputs)

@@ -17,7 +17,7 @@ from jaxdl.models.lenet_layers import (
     lecun_uniform,
     scaled_tanh,
 )
-from jaxdl.nn.conv import Conv
+from jaxdl.nn.conv import Conv, Implementation
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.initializers import INITIALIZERS
 from jaxdl.nn.linen import from_linen
@@ -60,7 +60,12 @@ class LeNet(NamedTuple):
     activity: Callable[[Params, jax.Array], Activity]
 
 
-def lenet5(num_classes: int = 10, *, channels: int = 1) -> LeNet:
+def lenet5(
+    num_classes: int = 10,
+    *,
+    channels: int = 1,
+    implementation: Implementation = "fast",
+) -> LeNet:
     """LeNet-5 as it was in 1998, but for its output layer.
 
     | layer | what | gives | parameters |
@@ -81,6 +86,7 @@ def lenet5(num_classes: int = 10, *, channels: int = 1) -> LeNet:
     Args:
       num_classes: of the output layer, 2 or more.
       channels: of the images.
+      implementation: of the convolutions, as for `jaxdl.nn.conv_general_dilated`.
 
     Raises:
       InputError: if there are fewer than 2 classes or 1 channel; from the functions, if
@@ -97,11 +103,17 @@ def lenet5(num_classes: int = 10, *, channels: int = 1) -> LeNet:
         def __call__(self, x: Float[Array, "batch height width channels"]) -> Activity:
             x = _as_input(x, channels)
             conv = Conv(
-                6, (5, 5), padding="VALID", kernel_init=lecun_uniform, name="c1"
+                6,
+                (5, 5),
+                padding="VALID",
+                kernel_init=lecun_uniform,
+                name="c1",
+                implementation=implementation,
             )
+            partial_conv = PartialConv(C3_INPUTS, implementation, name="c3")
             c1 = scaled_tanh(conv(x))
             s2 = scaled_tanh(TrainablePool(name="s2")(c1))
-            c3 = scaled_tanh(PartialConv(C3_INPUTS, name="c3")(s2))
+            c3 = scaled_tanh(partial_conv(s2))
             s4 = scaled_tanh(TrainablePool(name="s4")(c3))
             # Maps of 5x5 under kernels of 5x5: the convolution is a product.
             c5 = nn.Dense(120, kernel_init=lecun_uniform, name="c5")(
@@ -121,6 +133,7 @@ def modern_lenet(
     channels: int = 1,
     maps: tuple[int, int] = (16, 32),
     dropout: float = 0.5,
+    implementation: Implementation = "fast",
 ) -> LeNet:
     """LeNet of today's parts: rectifiers, largest values, full connections, dropout.
 
@@ -133,6 +146,7 @@ def modern_lenet(
       channels: of the images.
       maps: of the two convolutions.
       dropout: share of C5 and F6 that is dropped in training, 0 to below 1.
+      implementation: of the convolutions, as for `jaxdl.nn.conv_general_dilated`.
 
     Raises:
       InputError: as for `lenet5`; or if the share is not in [0, 1).
@@ -147,7 +161,12 @@ def modern_lenet(
         def __call__(self, x: Float[Array, "batch height width channels"]) -> Activity:
             def conv(x, features, name):
                 layer = Conv(
-                    features, (5, 5), padding="VALID", kernel_init=he, name=name
+                    features,
+                    (5, 5),
+                    padding="VALID",
+                    kernel_init=he,
+                    name=name,
+                    implementation=implementation,
                 )
                 return nn.relu(layer(x))
 

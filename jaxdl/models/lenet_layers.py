@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxdl.nn.conv import conv_general_dilated
+from jaxdl.nn.conv import Implementation, conv_general_dilated
 from jaxdl.nn.pooling import average_pool
 
 C3_INPUTS = (
@@ -72,9 +72,11 @@ class PartialConv(nn.Module):
 
     Attributes:
       inputs: the maps below that each map sees.
+      implementation: as for `jaxdl.nn.conv_general_dilated`.
     """
 
     inputs: tuple[tuple[int, ...], ...]
+    implementation: Implementation = "fast"
 
     @nn.compact
     def __call__(
@@ -94,5 +96,12 @@ class PartialConv(nn.Module):
         numbers = lax.conv_dimension_numbers(
             x.shape, whole.shape, ("NHWC", "HWIO", "NHWC")
         )
-        y = conv_general_dilated(x, whole, (1, 1), "VALID", dimension_numbers=numbers)
+        y = conv_general_dilated(
+            x,
+            whole,
+            (1, 1),
+            "VALID",
+            dimension_numbers=numbers,
+            implementation=self.implementation,
+        )
         return y + bias[None, None, None]

@@ -202,16 +202,6 @@ def _conv(x_shape, kernel_shape, strides=(1, 1), padding="VALID", **options):
     return make
 
 
-def with_xlas_own(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of a net, with XLA's own convolutions, which have forward mode."""
-
-    def plain(*args):
-        with conv.xla_alone():
-            return fn(*args)
-
-    return plain
-
-
 def _transpose(key):
     def fn(x, kernel):
         return conv.conv_transpose(x, kernel, (2, 3), "SAME")

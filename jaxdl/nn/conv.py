@@ -1,10 +1,8 @@
 """Two-dimensional convolution that is as fast inside loops as outside, also on CPU."""
 
-import contextlib
-import contextvars
 import functools
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 import flax.linen as nn
 import jax
@@ -18,22 +16,14 @@ from jaxdl.nn.conv_cpu import Geometry, Images, Kernel
 
 Padding = str | Sequence[tuple[int, int]]
 _ORDER = ("NHWC", "HWIO", "NHWC")
-_XLA_ALONE = contextvars.ContextVar("_XLA_ALONE", default=False)
 
+Implementation = Literal["fast", "xla"]
+"""Program that a convolution becomes.
 
-@contextlib.contextmanager
-def xla_alone() -> Generator[None, None, None]:
-    """Inside, what is traced holds XLA's convolutions, also on CPU.
-
-    They are slow in loops there, and have forward mode. The setting is this thread's
-    own, and no part of what `jax.jit` remembers a program by: enter it inside of the
-    function that is compiled.
-    """
-    token = _XLA_ALONE.set(True)
-    try:
-        yield
-    finally:
-        _XLA_ALONE.reset(token)
+"fast": on CPU one of the forms in `jaxdl.nn.conv_cpu`, elsewhere XLA's own. It has no
+forward mode. "xla": XLA's own on every platform, with forward mode; on CPU its
+derivatives are slow inside loops.
+"""
 
 
 def conv_general_dilated(
@@ -48,6 +38,8 @@ def conv_general_dilated(
     batch_group_count: int = 1,
     precision: Any = None,
     preferred_element_type: Any = None,
+    *,
+    implementation: Implementation = "fast",
 ) -> Images:
     """`lax.conv_general_dilated` of images, for Linen's `conv_general_dilated=`.
 
@@ -56,8 +48,9 @@ def conv_general_dilated(
 
     On GPU and TPU it is XLA's own, on CPU one of the forms in `jaxdl.nn.conv_cpu`: what
     is compiled chooses by platform. It is differentiable in reverse mode, any number of
-    times; forward mode raises TypeError but inside `xla_alone`. Under `vmap` images
-    with one kernel become one larger batch; several are applied in turn on CPU.
+    times; forward mode needs `implementation="xla"`, and raises TypeError without.
+    Under `vmap` images with one kernel become one larger batch; several kernels are
+    applied in turn on CPU.
 
     Args:
       lhs: images x; height and width before channels.
@@ -72,10 +65,12 @@ def conv_general_dilated(
       batch_group_count: 1.
       precision: of the products, on GPU and TPU.
       preferred_element_type: None: the type is that of the operands.
+      implementation: "fast", or "xla" for forward mode.
 
     Raises:
       InputError: if the kernel is larger than the padded images; if channels are not
-        divisible by groups, or are not those that the kernel takes.
+        divisible by groups, or are not those that the kernel takes; if there is no such
+        implementation.
       NotImplementedError: for arguments that the list above rules out.
     """
     order = lax.conv_dimension_numbers(lhs.shape, rhs.shape, _ORDER)
@@ -99,7 +94,9 @@ def conv_general_dilated(
         dilation=rhs_dilation,
         groups=feature_group_count,
     )
-    return _traced("forward")((geometry, precision), lhs, rhs)
+    if _is_xla(implementation):
+        return _xla_forward(geometry, precision, lhs, rhs)
+    return _forward((geometry, precision), lhs, rhs)
 
 
 def conv_transpose(
@@ -109,6 +106,7 @@ def conv_transpose(
     padding: Padding,
     *,
     precision: Any = None,
+    implementation: Implementation = "fast",
 ) -> Images:
     """`lax.conv_transpose` of images: each input pixel adds its kernel to a window.
 
@@ -125,9 +123,11 @@ def conv_transpose(
         s times the input's and max(k - s, 0) more), or the zeros around the spread
         image before an ordinary convolution, as in `lax.conv_transpose`.
       precision: of the products, on GPU and TPU.
+      implementation: as for `conv_general_dilated`.
 
     Raises:
-      InputError: if the padding leaves no output, or the channels do not fit.
+      InputError: if the padding leaves no output, the channels do not fit, or there is
+        no such implementation.
 
     References:
       Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016.
@@ -152,20 +152,35 @@ def conv_transpose(
     )
     geometry = Geometry(input_size, kernel_size, steps, (rows, columns))
     flipped = jnp.transpose(rhs[::-1, ::-1], (0, 1, 3, 2))
-    return _traced("input_gradient")((geometry, precision), lhs, flipped)
+    if _is_xla(implementation):
+        return _xla_input_gradient(geometry, precision, lhs, flipped)
+    return _input_gradient((geometry, precision), lhs, flipped)
 
 
-def Conv(features: int, kernel_size: Sequence[int], **options: Any) -> nn.Conv:
+def Conv(
+    features: int,
+    kernel_size: Sequence[int],
+    *,
+    implementation: Implementation = "fast",
+    **options: Any,
+) -> nn.Conv:
     """Linen's `Conv`, with `conv_general_dilated` of this module.
 
     Args:
       features: channels out.
       kernel_size: rows and columns.
+      implementation: as for `conv_general_dilated`.
       **options: Linen's other attributes, such as `strides` and `padding`.
+
+    Raises:
+      InputError: if there is no such implementation.
     """
-    return nn.Conv(
-        features, kernel_size, conv_general_dilated=conv_general_dilated, **options
-    )
+    # Not a new function each time: Linen's layers are equal if their attributes are.
+    function = _with_xla if _is_xla(implementation) else conv_general_dilated
+    return nn.Conv(features, kernel_size, conv_general_dilated=function, **options)
+
+
+_with_xla = functools.partial(conv_general_dilated, implementation="xla")
 
 
 class ConvTranspose(nn.Module):
@@ -178,6 +193,7 @@ class ConvTranspose(nn.Module):
       padding: as for `conv_transpose`.
       use_bias: add a number to each channel.
       kernel_init, bias_init: initialisers.
+      implementation: as for `conv_general_dilated`.
     """
 
     features: int
@@ -187,12 +203,19 @@ class ConvTranspose(nn.Module):
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.lecun_normal()
     bias_init: Initializer = nn.initializers.zeros_init()
+    implementation: Implementation = "fast"
 
     @nn.compact
     def __call__(self, x: Images) -> Images:
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        y = conv_transpose(x, kernel, self.strides, self.padding)
+        y = conv_transpose(
+            x,
+            kernel,
+            self.strides,
+            self.padding,
+            implementation=self.implementation,
+        )
         if not self.use_bias:
             return y
         bias = self.param("bias", self.bias_init, (self.features,))
@@ -284,11 +307,12 @@ def _transposed_padding(kernel_size, strides, padding):
     return tuple(pads)
 
 
-def _traced(name: str) -> Callable[..., jax.Array]:
-    """The bilinear function of that name, ours or XLA's own."""
-    if _XLA_ALONE.get():
-        return lambda fixed, a, b: globals()[f"_xla_{name}"](*fixed, a, b)
-    return globals()[f"_{name}"]
+def _is_xla(implementation: Implementation) -> bool:
+    if implementation not in (known := get_args(Implementation)):
+        raise InputError(
+            f"implementation is {implementation!r}: expected {' or '.join(known)}"
+        )
+    return implementation == "xla"
 
 
 def _xla_forward(geometry: Geometry, precision, x: Images, kernel: Kernel) -> Images:
@@ -321,17 +345,38 @@ def _xla_kernel_gradient(geometry, precision, x: Images, grads: Images) -> Kerne
     return jax.linear_transpose(linear, kernel)(grads)[0]
 
 
+class _Forms(NamedTuple):
+    """Two forms of one bilinear function.
+
+    Attributes:
+      on_cpu: of a geometry and two arrays.
+      xla: of a geometry, a precision and two arrays.
+      by_image: whether each image of the first array has an output of its own.
+    """
+
+    on_cpu: Callable[[Geometry, jax.Array, jax.Array], jax.Array]
+    xla: Callable[[Geometry, Any, jax.Array, jax.Array], jax.Array]
+    by_image: bool
+
+
+_FORWARD = _Forms(conv_cpu.forward, _xla_forward, by_image=True)
+_INPUT_GRADIENT = _Forms(conv_cpu.input_gradient, _xla_input_gradient, by_image=True)
+_KERNEL_GRADIENT = _Forms(
+    conv_cpu.kernel_gradient, _xla_kernel_gradient, by_image=False
+)
+
+
 @functools.cache
 def _compiled_by_platform(
-    name: str, geometry: Geometry, precision
+    forms: _Forms, geometry: Geometry, precision
 ) -> Callable[..., jax.Array]:
     """A bilinear function of two arrays, with the rule of its own for `vmap`."""
-    elsewhere = functools.partial(globals()[f"_xla_{name}"], geometry, precision)
+    elsewhere = functools.partial(forms.xla, geometry, precision)
 
     def on_cpu(a, b):
         if 0 in (*a.shape, *b.shape):  # no images: nothing to be fast at
             return elsewhere(a, b)
-        return getattr(conv_cpu, name)(geometry, a, b)
+        return forms.on_cpu(geometry, a, b)
 
     @jax.custom_batching.custom_vmap
     def compute(a, b):
@@ -339,7 +384,7 @@ def _compiled_by_platform(
 
     @compute.def_vmap
     def batched(axis_size, in_batched, a, b):
-        if in_batched == [True, False] and name != "kernel_gradient":
+        if in_batched == [True, False] and forms.by_image:
             merged = compute(a.reshape(axis_size * a.shape[1], *a.shape[2:]), b)
             return merged.reshape(*a.shape[:2], *merged.shape[1:]), True
 
@@ -359,17 +404,17 @@ def _compiled_by_platform(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _forward(fixed, x, kernel):
-    return _compiled_by_platform("forward", *fixed)(x, kernel)
+    return _compiled_by_platform(_FORWARD, *fixed)(x, kernel)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _input_gradient(fixed, grads, kernel):
-    return _compiled_by_platform("input_gradient", *fixed)(grads, kernel)
+    return _compiled_by_platform(_INPUT_GRADIENT, *fixed)(grads, kernel)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _kernel_gradient(fixed, x, grads):
-    return _compiled_by_platform("kernel_gradient", *fixed)(x, grads)
+    return _compiled_by_platform(_KERNEL_GRADIENT, *fixed)(x, grads)
 
 
 # With <v, forward(x, w)> = <input_gradient(v, w), x> = <kernel_gradient(x, v), w> the

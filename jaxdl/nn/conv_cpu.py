@@ -266,7 +266,7 @@ def _blocks_of_rows(
     return x.transpose(2, 4, 0, 1, 3, 5).reshape(-1, rows, columns, batch)
 
 
-def _shifted(x, kernel_size: tuple[int, ...], size: tuple[int, ...]):
+def _shifted(x: Array, kernel_size: tuple[int, ...], size: tuple[int, ...]) -> Array:
     """What each entry of a kernel meets, stacked; rows and columns are axes 1 and 2."""
     return jnp.stack(
         [

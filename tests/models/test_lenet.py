@@ -75,6 +75,24 @@ def test_initial_weights_are_the_papers(params):
     assert np.abs(params["s4"]["scale"]).max() <= 0.6
 
 
+@pytest.mark.parametrize("make", [lenet5, modern_lenet])
+def test_xlas_own_convolutions_have_forward_mode(make):
+    """The same net, its parameters and logits as well."""
+    fast, xla = make(), make(implementation="xla")
+    params = jax.jit(fast.init)(jax.random.key(0))
+    others = jax.jit(xla.init)(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, params, others)
+
+    def push(net):
+        return jax.jit(lambda x: jax.jvp(lambda x: net.apply(params, x), (x,), (x,)))
+
+    y, pushed = push(xla)(IMAGES)
+    np.testing.assert_allclose(jax.jit(fast.apply)(params, IMAGES), y, atol=1e-5)
+    assert np.any(pushed)
+    with pytest.raises(TypeError, match="forward-mode"):
+        push(fast)(IMAGES)
+
+
 def test_scaled_tanh_is_one_at_one():
     z = jnp.array([-1.0, 0, 1])
     np.testing.assert_allclose(scaled_tanh(z), [-1, 0, 1], atol=1e-5)

@@ -1,11 +1,12 @@
 """Convolution against XLA's own and PyTorch, in every form it takes on CPU."""
 
+import functools
 import re
-import threading
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,6 @@ from jax import lax
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.problem import quick_jit
 from jaxdl.nn import Conv, ConvTranspose, conv_cpu, conv_general_dilated, conv_transpose
-from jaxdl.nn.conv import xla_alone
 
 ORDER = ("NHWC", "HWIO", "NHWC")
 RNG = np.random.default_rng(0)
@@ -255,31 +255,63 @@ def test_forward_mode_is_refused():
         jax.jvp(lambda x: conv_general_dilated(x, kernel, (1, 1), "SAME"), (x,), (x,))
 
 
-def test_xlas_own_has_forward_mode_in_the_thread_that_asked():
+@pytest.mark.parametrize("order", [("fast", "xla", "fast"), ("xla", "fast", "xla")])
+@pytest.mark.parametrize("function", [conv_general_dilated, conv_transpose])
+def test_xlas_own_has_forward_mode_and_a_program_of_its_own(function, order):
+    """A program that `jax.jit` keeps of one is not run in place of the other."""
     x, kernel, tangent = normal(1, 4, 4, 2), normal(2, 2, 2, 3), normal(1, 4, 4, 2)
-    inside, left = threading.Event(), threading.Event()
 
-    def elsewhere():
-        with xla_alone():
-            inside.set()
-            assert left.wait(60)
+    @functools.partial(jax.jit, static_argnames="implementation")
+    def compiled(x, implementation):
+        return function(x, kernel, (1, 1), "SAME", implementation=implementation)
 
-    other = threading.Thread(target=elsewhere)
-    other.start()
-    assert inside.wait(60)
-    for fn in (conv_general_dilated, conv_transpose):
-
-        def f(x, fn=fn):
-            return fn(x, kernel, (1, 1), "SAME")
-
-        with xla_alone():
+    expected = function(x, kernel, (1, 1), "SAME")
+    for implementation in order:
+        f = functools.partial(compiled, implementation=implementation)
+        np.testing.assert_allclose(f(x), expected, atol=1e-5)
+        text = compiled.lower(x, implementation).as_text()
+        assert ("stablehlo.convolution" in text) == (implementation == "xla")
+        if implementation == "fast":
+            with pytest.raises(TypeError, match="forward-mode"):
+                jax.jvp(f, (x,), (tangent,))
+        else:
             y, pushed = jax.jvp(f, (x,), (tangent,))
-        np.testing.assert_allclose(y, f(x), atol=1e-5)
-        np.testing.assert_allclose(pushed, f(tangent), atol=1e-5)  # it is linear
-        with pytest.raises(TypeError):
-            jax.jvp(f, (x,), (tangent,))
-    left.set()
-    other.join()
+            np.testing.assert_allclose(y, expected, atol=1e-5)
+            np.testing.assert_allclose(pushed, f(tangent), atol=1e-5)  # it is linear
+    assert compiled._cache_size() == 2
+
+
+@pytest.mark.parametrize("layer", [Conv, ConvTranspose])
+def test_layers_by_xlas_own_have_forward_mode(layer):
+    """In layers that differ by nothing else, their parameters and outputs as well."""
+    x = normal(1, 4, 4, 2)
+    fast, xla = (
+        layer(3, (2, 2), implementation=implementation)
+        for implementation in ("fast", "xla")
+    )
+    assert fast == layer(3, (2, 2)) and fast != xla
+    assert xla == layer(3, (2, 2), implementation="xla")
+    params = fast.init(jax.random.key(0), x)
+    jax.tree.map(np.testing.assert_array_equal, params, xla.init(jax.random.key(0), x))
+    apply = jax.jit(lambda layer, x: layer.apply(params, x), static_argnums=0)
+    np.testing.assert_allclose(apply(fast, x), apply(xla, x), atol=1e-5)
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(functools.partial(apply, fast), (x,), (x,))
+    _, pushed = jax.jvp(functools.partial(apply, xla), (x,), (x,))
+    np.testing.assert_allclose(pushed, apply(fast, x), atol=1e-5)  # biases are 0
+
+
+def test_an_unknown_implementation_is_refused(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as for users
+    x, kernel = normal(1, 4, 4, 2), normal(2, 2, 2, 3)
+    options = dict(implementation="fats")
+    for call in (
+        lambda: conv_general_dilated(x, kernel, (1, 1), "SAME", **options),
+        lambda: conv_transpose(x, kernel, (1, 1), "SAME", **options),
+        lambda: Conv(3, (2, 2), **options),
+    ):
+        with pytest.raises(InputError, match="'fats': expected fast or xla"):
+            call()
 
 
 @pytest.mark.parametrize(
