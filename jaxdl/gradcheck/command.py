@@ -1,11 +1,14 @@
 """The command `jaxdl gradcheck`."""
 
 import json
+import multiprocessing
 import os
+import signal
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
 
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.backprop import worked_example
@@ -14,36 +17,75 @@ from jaxdl.gradcheck.coverage import find_reasons
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.report import as_json, format_report, format_worked_example
 from jaxdl.gradcheck.selection import select
-from jaxdl.gradcheck.subjects import Subject, check_subject
+from jaxdl.gradcheck.subjects import Subject, check_subject, find_subjects
 from jaxdl.gradcheck.user_function import check_user_function
+
+MANY = 32
+"""More subjects than this are worth starting processes for."""
 
 
 def check_subjects(
     subjects: Sequence[Subject], *, seed: int = 0, step: float = STEP
 ) -> list[LeafReport]:
-    """Check subjects, two at a time: half of the work is the compiler's.
+    """Check subjects, several at a time.
+
+    A few are checked in two threads: compiling leaves Python free. Tracing does not, so
+    more than `MANY`, all of which `find_subjects` must find, are checked in a process
+    for each core, four at most.
 
     Where standard error is a terminal, a line there says how far it is.
     """
+    if len(subjects) > MANY:
+        with ProcessPoolExecutor(
+            min(num_cores(), 4),
+            multiprocessing.get_context("spawn"),  # JAX's threads do not survive a fork
+            signal.signal,
+            (signal.SIGINT, signal.SIG_IGN),  # an interrupt is for this process
+        ) as pool:
+            names = [subject.name for subject in subjects]
+            return _gather(pool, names, _check_named, names, seed, step)
+    with ThreadPoolExecutor(2) as pool:
+        names = [subject.name for subject in subjects]
+        return _gather(pool, names, _check, subjects, seed, step)
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _check(subject: Subject, seed: int, step: float) -> list[LeafReport]:
+    return check_subject(subject, seed=seed, step=step)
+
+
+def _check_named(name: str, seed: int, step: float) -> list[LeafReport]:
+    return check_subject(find_subjects()[name], seed=seed, step=step)
+
+
+def _gather(
+    pool: Executor,
+    names: Sequence[str],
+    check: Callable[..., list[LeafReport]],
+    subjects: Sequence[Any],
+    seed: int,
+    step: float,
+) -> list[LeafReport]:
+    """The reports of all subjects, in order; drops what is left at the first error."""
     leaves: list[LeafReport] = []
     show = sys.stderr.isatty()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        futures = [
-            pool.submit(check_subject, subject, seed=seed, step=step)
-            for subject in subjects
-        ]
-        try:
-            for number, (subject, future) in enumerate(
-                zip(subjects, futures, strict=True)
-            ):
-                if show:
-                    line = f"{number}/{len(subjects)} {subject.name}"
-                    print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
-                leaves += future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    futures = [pool.submit(check, subject, seed, step) for subject in subjects]
+    try:
+        for number, (name, future) in enumerate(zip(names, futures, strict=True)):
             if show:
-                print(f"\r{'':60}\r", end="", file=sys.stderr, flush=True)
+                line = f"{number}/{len(names)} {name}"
+                print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
+            leaves += future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        if show:
+            print(f"\r{'':60}\r", end="", file=sys.stderr, flush=True)
     return leaves
 
 

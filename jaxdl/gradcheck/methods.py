@@ -221,7 +221,9 @@ def _row_program(
         def plain(x):
             return problem.plain_objective(insert(x))
 
-        gradient = jax.grad(f)(x)
+        gradient, magnitude = jax.grad(
+            lambda x: problem.objective_and_magnitude(insert(x)), has_aux=True
+        )(x)
         largest = jnp.concatenate(
             [jnp.full(g.shape, _largest(g)) for g in jnp.split(gradient, cuts)]
         )
@@ -248,7 +250,7 @@ def _row_program(
         rows = (index, which, length)
         at_once = 9 * x.size * index.size <= _LARGE
         out = jax.vmap(row)(rows) if at_once else jax.lax.map(row, rows)
-        return out | {"gradient": gradient, "magnitude": problem.magnitude(leaves)}
+        return out | {"gradient": gradient, "magnitude": magnitude}
 
     return program
 

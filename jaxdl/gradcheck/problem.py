@@ -62,10 +62,11 @@ class Problem(NamedTuple):
         """<c, fn(*args)>."""
         return _inner(self.cotangent, self.case.fn(*self.arguments(leaves)))
 
-    def magnitude(self, leaves: list[Any]) -> jax.Array:
-        """Sum of |c_i y_i| over the outputs y; rounding is relative to it."""
+    def objective_and_magnitude(self, leaves: list[Any]) -> tuple[jax.Array, jax.Array]:
+        """<c, y>, and sum |c_i y_i|, to which rounding is relative."""
         ys = self.case.fn(*self.arguments(leaves))
-        return _inner(*(jax.tree.map(jnp.abs, tree) for tree in (self.cotangent, ys)))
+        sizes = (jax.tree.map(jnp.abs, tree) for tree in (self.cotangent, ys))
+        return _inner(self.cotangent, ys), _inner(*sizes)
 
     def plain_objective(self, leaves: list[Any]) -> jax.Array:
         """The same of the plain definition; of `fn` itself where none is given."""
@@ -104,6 +105,11 @@ def make_problem(case: Case, key: PRNGKey) -> Problem:
     if len(outputs) == 1 and not outputs[0].shape:
         cotangents = [jnp.ones(())]
     cotangent = jax.tree.unflatten(out_treedef, cotangents)
+    # Derivatives of every kind then share one trace of the function.
+    case = case._replace(
+        fn=jax.jit(case.fn, inline=True),
+        plain=case.plain and jax.jit(case.plain, inline=True),
+    )
     return Problem(case, leaves, names, treedef, cotangent)
 
 
@@ -136,9 +142,14 @@ def draw_params(
         of inputs of a kernel, and 1 for a bias.
     """
     leaves, treedef = jax.tree.flatten(jax.eval_shape(init, key))
-    draws = draw_normals(key, *(leaf.shape for leaf in leaves))
-    scales = [scale or math.prod(leaf.shape[:-1]) ** -0.5 for leaf in leaves]
-    return jax.tree.unflatten(treedef, map(jnp.multiply, draws, scales))
+    draws = [
+        # Scaled by NumPy: JAX would compile a program for each shape.
+        np.asarray(draw) * (scale or math.prod(leaf.shape[:-1]) ** -0.5)
+        for leaf, draw in zip(
+            leaves, draw_normals(key, *(leaf.shape for leaf in leaves)), strict=True
+        )
+    ]
+    return jax.tree.unflatten(treedef, map(jnp.asarray, draws))
 
 
 @jax.jit
@@ -158,6 +169,7 @@ def quick_options() -> dict[str, Any]:
         "xla_backend_optimization_level": 0,
         "xla_llvm_disable_expensive_passes": True,
         "xla_cpu_use_fusion_emitters": False,
+        "xla_cpu_parallel_codegen_split_count": 1,  # small programs: parts cost more
     }
     try:
         jax.jit(lambda x: x + 1, compiler_options=options)(0.0)

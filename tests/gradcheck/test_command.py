@@ -12,7 +12,7 @@ import pytest
 from jaxdl import cli
 from jaxdl.gradcheck import command
 from jaxdl.gradcheck.problem import Case
-from jaxdl.gradcheck.subjects import Subject, check_subject
+from jaxdl.gradcheck.subjects import Subject, check_subject, find_subjects
 
 OWN = """
 import jax
@@ -117,6 +117,19 @@ def test_what_went_wrong_in_a_subject_is_not_swallowed():
 
     with pytest.raises(ZeroDivisionError):
         command.check_subjects([Subject("broken", (), make)] * 3)
+
+
+def test_many_are_checked_in_processes(monkeypatch):
+    subjects = [find_subjects()[name] for name in ("gelu", "gan_value")]
+    in_threads = command.check_subjects(subjects, seed=3)
+    monkeypatch.setattr(command, "MANY", 1)
+    monkeypatch.setattr(command, "num_cores", lambda: 1)
+    in_process = command.check_subjects(subjects, seed=3)
+
+    def without_rounding(leaf):  # it depends on the options that tests compile with
+        return leaf._replace(errors={*leaf.errors}, worst_at="", second=None)
+
+    assert [*map(without_rounding, in_process)] == [*map(without_rounding, in_threads)]
 
 
 def test_an_interrupt_does_not_wait_for_the_rest():
