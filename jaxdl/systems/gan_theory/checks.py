@@ -31,7 +31,7 @@ def _grid_log_probabilities(key):
 
 def _flow(method: str) -> Callable[[PRNGKey], Case]:
     def make(key):
-        flow = coupling_flow(3, num_layers=2, hidden_size=3)
+        flow = coupling_flow(3, num_layers=2, hidden_size=5)
         x = draw_normal(jax.random.fold_in(key, 99), (5, 3))
         args = draw_params(key, flow.init, 0.4), x
         return Case(getattr(flow, method), args, ("params", "x"))
