@@ -3,14 +3,16 @@
 import contextlib
 import functools
 import importlib.util
+import os
+import platform
 import socket
 import sys
 
 import jax
 import jax.numpy as jnp
+import psutil
 import pytest
 from hypothesis import settings
-from jax._src import compiler
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # The same examples in every run; `--hypothesis-profile=default` draws new ones.
@@ -18,42 +20,39 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 
-QUICKLY_COMPILED = (
-    *("adversarial", "benchmarks", "data", "figures", "gradcheck"),
-    *("measures", "models", "nn", "objectives", "ops"),
-)
-"""Folders whose tests spend most of their time on compiling programs that run once.
+COMPILER_FLAGS = [
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+]
+"""Most programs of the tests run once: compiling them is most of what they cost."""
+if platform.machine() == "x86_64":
+    # The quicker way to fuse operations fuses others in a block of one step. Without
+    # multiply-add instructions (AVX has none) that changes no rounding, hence no bit.
+    COMPILER_FLAGS += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_max_isa=AVX"]
+ENOUGH_MEMORY = 1.5e9  # bytes of a worker, most of them programs compiled before
 
-The others, those of training above all, see the code that users get; experiments, which
-also compare the bits of runs, see its fusions, without which blocks of other lengths
-give other bits.
-"""
+
+def compile_quickly():
+    """Start JAX in this process with `COMPILER_FLAGS`.
+
+    XLA reads them once, when the first backend starts. What the tests run as a user
+    would, in processes of their own, does not inherit them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        flags = [*COMPILER_FLAGS, os.environ.get("XLA_FLAGS", "")]
+        patch.setenv("XLA_FLAGS", " ".join(flags))
+        jax.devices()
+
+
+compile_quickly()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compile_quickly(request):
-    """Leaves out most of the compiler's optimizations where running is not the cost.
-
-    JAX has no public way to give options to all programs, operations that run one by
-    one among them.
-    """
-    from jaxdl.gradcheck.problem import quick_options
-
-    place, quick = request.path.parent.name, quick_options()
-    in_system = request.path.parent.parent.name == "systems"
-    if request.path.stem in ("test_script", "test_experiments"):
-        quick = {k: v for k, v in quick.items() if k != "xla_cpu_use_fusion_emitters"}
-    elif place not in QUICKLY_COMPILED and not in_system:
-        quick = {}
-    get_options = compiler.get_compile_options
-
-    def get_quick_options(*args, env_options_overrides=None, **kwargs):
-        options = quick | (env_options_overrides or {})
-        return get_options(*args, env_options_overrides=options, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "get_compile_options", get_quick_options)
-        yield
+def forget_programs():
+    """Drop what was compiled for a file once a worker holds too much of it."""
+    yield
+    if psutil.Process().memory_info().rss > ENOUGH_MEMORY:
+        jax.clear_caches()
 
 
 def under_vmap(f):

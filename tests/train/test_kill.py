@@ -112,7 +112,8 @@ def test_killed_runs_end_in_the_same_bits(tmp_path, executor, kills, steps):
         kind = ["going on", "saving", "early", "going on"][i % 4]
         inside += kill_once(tmp_path / "killed", arguments, rng, kind)
         assert not (tmp_path / "killed" / "result.json").exists(), "it had finished"
-    expected = finish(tmp_path / "untouched", executor, steps, "--save-every", "5000")
+    other = ["--save-every", "5000", "--block-steps", "7"]  # blocks of other lengths
+    expected = finish(tmp_path / "untouched", executor, steps, *other)
     found = finish(tmp_path / "killed", executor, steps, *flags)
     assert found["state_sha256"] == expected["state_sha256"]
     assert found["metrics"] == expected["metrics"]
