@@ -11,12 +11,9 @@ from jaxdl.measures.long_lag import carries_over_time as carries_over_time
 from jaxdl.measures.long_lag import make_answers as make_answers
 from jaxdl.measures.long_lag import make_long_lag_evaluate as make_long_lag_evaluate
 from jaxdl.measures.long_lag import stopping_protocol as stopping_protocol
-from jaxdl.measures.signals import Nets as Nets
 from jaxdl.measures.signals import Signals as Signals
-from jaxdl.measures.signals import collapse_linear as collapse_linear
-from jaxdl.measures.signals import initial_signals as initial_signals
-from jaxdl.measures.signals import jacobian_singular_values as jacobian_singular_values
 from jaxdl.measures.signals import layer_signals as layer_signals
+from jaxdl.measures.signals import make_split_signals as make_split_signals
 from jaxdl.measures.statistics import bounded_ci95 as bounded_ci95
 from jaxdl.measures.statistics import far_off as far_off
 from jaxdl.measures.statistics import mean_ci95 as mean_ci95

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -97,6 +97,27 @@ class RunConfig:
                 f"seed is {self.seed} with {self.seeds} seeds: expected seeds below "
                 "2**32"
             )
+
+
+def require_each_once(**values: Collection[Any]) -> None:
+    """Refuse an empty choice, or one that names something twice.
+
+    Raises:
+      InputError: naming the first field at fault.
+    """
+    for name, given in values.items():
+        if not given or len(set(given)) < len(given):
+            raise InputError(f"{name} is {given}: expected at least one, each once")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImagesConfig(RunConfig):
+    """The flags that experiments on images share."""
+
+    source_dir: Path | None = free(None)
+    """Folder with the original files of the images; they are downloaded without it."""
+    data_dir: Path | None = free(None)
+    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
 
 
 def deciding_fields(config: RunConfig) -> dict[str, Any]:

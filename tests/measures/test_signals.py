@@ -1,6 +1,7 @@
-"""Signals in deep nets against backprop by hand, matrix products, counted units."""
+"""Signals in deep nets against backprop by hand and counted units."""
 
 import functools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -80,92 +81,16 @@ def test_net_without_hidden_layers():
     assert got.dead.shape == got.saturated.shape == (0,)
 
 
-def test_singular_values_of_a_linear_net_are_those_of_the_product():
-    with jax.enable_x64(True):
-        model = make_net([4, 6, 3], "linear", "he")
-        params = model.init(jax.random.key(1))
-        got = signals.jacobian_singular_values(model.apply, params, jnp.ones((2, 4)))
-        product = np.asarray(params[0]["kernel"]) @ np.asarray(params[1]["kernel"])
-        expected = np.linalg.svd(product, compute_uv=False)
-        np.testing.assert_allclose(got, [expected] * 2, rtol=1e-12)
-
-
-def test_orthogonal_linear_net_keeps_every_length():
-    with jax.enable_x64(True):
-        model = make_net([12] * 21, "linear", "orthogonal")
-        params = model.init(jax.random.key(2))
-        values = signals.jacobian_singular_values(
-            model.apply, params, jnp.ones((1, 12))
-        )
-        np.testing.assert_allclose(values, 1, atol=1e-12)
-        params[7]["kernel"] *= 1.001
-        values = signals.jacobian_singular_values(
-            model.apply, params, jnp.ones((1, 12))
-        )
-        assert np.all(np.abs(values - 1) > 9e-4)
-
-
-def test_three_linear_layers_are_one():
-    with jax.enable_x64(True):
-        sizes = [4, 7, 5, 3]
-        model = make_net(sizes, "linear", "standard")
-        params = model.init(jax.random.key(4))
-        biases = [
-            jax.random.normal(jax.random.key(i), (n,)) for i, n in enumerate(sizes)
-        ]
-        params = [
-            layer | {"bias": b} for layer, b in zip(params, biases[1:], strict=True)
-        ]
-        one = signals.collapse_linear(params)
-        x = jax.random.normal(jax.random.key(5), (6, 4))
-        assert len(one) == 1 and one[0]["kernel"].shape == (4, 3)
-        expected = x @ one[0]["kernel"] + one[0]["bias"][None]
-        np.testing.assert_allclose(model.apply(params, x), expected, rtol=1e-13)
-        tanh = make_net(sizes, "tanh", "standard")
-        assert np.abs(tanh.apply(params, x) - model.apply(one, x)).max() > 1e-2
-
-
-@pytest.fixture(scope="module")
-def study():
-    nets = signals.Nets(make_net, forward, ("linear", "relu"), ("orthogonal", "he"))
-    with jax.enable_x64(True):
-        x, labels = batch()
-        x = x.astype(jnp.float64)
-        sizes = dict(depths=(1, 3), size=6)
-        yield signals.initial_signals(nets, jax.random.key(0), x, labels, **sizes), x
-
-
-def test_initial_signals_shapes(study):
-    found, _ = study
-    assert found["gradient_norm"].shape == (2, 2, 2, 4)
-    assert found["singular_values"].shape == (2, 2, 2, 6)
-    assert found["dead"].shape == found["saturated"].shape == (2, 2, 3)
-    known = np.isfinite(found["gradient_norm"])
-    assert known[:, :, 0].sum(axis=-1).tolist() == [[2, 2]] * 2
-    assert known[:, :, 1].all()
-
-
-def test_initial_signals_facts(study):
-    found, _ = study
-    assert found["orthogonal_deviation"] < 1e-12
-    assert 0 < found["collapse_deviation"] < 1e-12
-    # Orthogonal linear layers keep the gradient's length; the rectifier cuts it.
-    assert abs(found["log10_gradient_linear_orthogonal"]) < 1e-12
-    assert found["log10_gradient_relu_orthogonal"] < -0.05
-    ones = found["singular_values"][0, 0]
-    np.testing.assert_allclose(ones, 1, atol=1e-12)
-    assert found["singular_values"][1, 0, 1, -1] < 0.9
-    assert np.all(found["saturated"][0] == 0) and np.all(found["saturated"][1] > 0.1)
-
-
-def test_initial_signals_start_from_the_same_draws(study):
-    found, x = study
-    nets = signals.Nets(make_net, forward, ("relu",), ("he",))
-    with jax.enable_x64(True):
-        _, labels = batch()
-        alone = signals.initial_signals(
-            nets, jax.random.key(0), x, labels, depths=(3,), size=6
-        )
-    np.testing.assert_array_equal(
-        alone["gradient_norm"][0, 0, 0], found["gradient_norm"][1, 1, 1]
+def test_signals_of_a_split_are_those_of_its_first_images():
+    params = make_net([6, 5, 3], "tanh", "glorot").init(jax.random.key(0))
+    image = jax.random.randint(jax.random.key(1), (4, 2, 3, 1), 0, 256)
+    split = types.SimpleNamespace(
+        image=image.astype(jnp.uint8), label=jnp.array([0, 1, 2, 0])
     )
+    got = signals.make_split_signals("tanh", examples=3)(params, split)
+    fn = functools.partial(forward, hidden="tanh")
+    x = split.image[:3].reshape(3, 6) / jnp.float32(255)
+    expected = signals.layer_signals(fn, params, x, split.label[:3], activation("tanh"))
+    assert list(got) == list(expected._fields)
+    for name, value in expected._asdict().items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-5)

@@ -15,6 +15,7 @@ from jaxdl.train.config import (
     fill_defaults,
     free,
     require_at_least,
+    require_each_once,
     require_positive,
     run_folder,
 )
@@ -205,3 +206,11 @@ def test_a_recipe_is_checked_as_flags_are():
 
     with pytest.raises(InputError, match="steps is -2"):
         fill_defaults(Open(), {"steps": -2})
+
+
+@pytest.mark.parametrize("given", [(), ("a", "a"), (1, 2, 1)])
+def test_choices_that_are_empty_or_double(given):
+    with pytest.raises(
+        InputError, match=r"cases is .*expected at least one, each once"
+    ):
+        require_each_once(sizes=(1, 2), cases=given)

@@ -27,7 +27,7 @@ def activation_gallery() -> Any:
     for axes, row in zip(grid, ACTIVATIONS.values(), strict=True):
         value, slope = _along_a_line(row, z)
         for curve, style, label in ((value, "-", "f(z)"), (slope, "--", "f'(z)")):
-            kinks = row.kinks if row.name != "maxout" else (0,)
+            kinks = row.kinks if row.name != "maxout" else (0.0,)
             broken = np.where(_at_jump(z, kinks), np.nan, curve)
             axes.plot(
                 z, broken, style, color="C0" if style == "-" else "C1", label=label
@@ -51,7 +51,7 @@ def _along_a_line(row: Activation, z):
     return row.fn(pair)[:, 0], slope[:, 0]
 
 
-def _at_jump(z, kinks: Sequence[float]):
+def _at_jump(z, kinks: Sequence[float | int]):
     return np.any([np.abs(z - kink) < 1e-6 for kink in kinks] or [np.zeros(len(z))], 0)
 
 
@@ -65,7 +65,7 @@ def vanishing_gradient_figures(
 
     Args:
       records: of the sweep's cases (`jaxdl.train.run.Record`).
-      nets: what the case `initialisation` studied (`jaxdl.measures.signals.Nets`).
+      nets: what the case `initialisation` studied (`untrained_measures.Nets`).
       depths: its numbers of hidden layers.
       published: published test errors, in percent, by case.
     """

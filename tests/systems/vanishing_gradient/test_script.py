@@ -1,14 +1,19 @@
 """The sweep over untrained and trained deep nets, at toy size, as a user starts it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdl.data import Images, Split
 from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
+from jaxdl.systems.vanishing_gradient.nets import SETTINGS
+from jaxdl.systems.vanishing_gradient.protocols import training_protocols
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = SYSTEMS / "vanishing_gradient" / "published.json"
@@ -91,21 +96,17 @@ def test_ledger_rows_of_the_toy(folder, tmp_path):
 
 
 def test_published_protocols_have_the_same_fields(script):
-    class Mnist:
-        name = "mnist"
-
-        class train:
-            image = range(50_000)
-
-        class test:
-            image = range(10_000)
-
+    splits = [
+        Split(jnp.zeros((n, 1, 1, 1), jnp.uint8), jnp.zeros(n, jnp.int32))
+        for n in (50_000, 10_000, 10_000)
+    ]
+    mnist = Images(*splits, name="mnist", checksum="0" * 64)
     published = {entry["id"]: entry for entry in json.loads(PUBLISHED.read_text())}
-    cfg = script.Config(data="mnist", steps=20_000, hidden_size=1000, learning_rate=0.1)
-    referring = [s for s in script.SETTINGS.values() if s.published]
+    cfg = dataclasses.replace(script.PRESETS["mnist"], learning_rate=0.1)
+    referring = [s for s in SETTINGS.values() if s.published]
     assert len(referring) == 5
     for setting in referring:
-        ours = script.protocol(cfg, Mnist, setting)
+        ours = training_protocols(cfg, mnist, setting)["test_error"]
         there = published[ours.pop("published")]["protocol"]
         assert ours.keys() == there.keys()
         differing = [k for k, v in there.items() if v is not None and v != ours[k]]
