@@ -44,7 +44,6 @@ from harness import (
 from jaxdl.cli import start
 from jaxdl.data.load import load_images
 from jaxdl.errors import InputError
-from jaxdl.train.config import fill_defaults
 from jaxdl.train.run import Experiment, run
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
@@ -84,7 +83,7 @@ class Maxout(nn.Module):
 
 
 def torch_networks(name: str) -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator of a case, as in jaxdl/models/gan.py."""
+    """Generator and discriminator of a case, as in jaxdl/systems/gan/networks.py."""
     pixels = GAN_CASES[name].image_size ** 2
     if name.startswith("paper"):
         generator = nn.Sequential(
@@ -227,8 +226,8 @@ def time_runner(seconds: float) -> dict:
     and TensorBoard are in. The bare loop runs half before and half after the runner.
     """
     gan, data = load_script("experiments/gan.py"), load_images("digits")
-    cfg = fill_defaults(gan.Config(), gan.RECIPES["digits"])
-    experiment = gan.make_experiment(cfg)
+    cfg = gan.Config()
+    experiment = gan.make_experiment(cfg, data)
     bare, tenth, times = training_loop("sequential", experiment, data), 200, []
     jax.block_until_ready(bare(tenth))
     begin = time.perf_counter()

@@ -23,15 +23,14 @@ def make_gan_init(
     Args:
       generator, discriminator: the networks.
       gen_optimizer, disc_optimizer: their optimizers.
-      adapt: `adapt(gen_params, data)` replaces the generator's fresh parameters. Where
-        `data` is None only the form of the state is wanted, and it is left out.
+      adapt: `adapt(gen_params, data)` replaces the generator's fresh parameters.
     """
 
     def init(key: PRNGKey, data, previous) -> GanState:
         del previous
         key, gen_key, disc_key = jax.random.split(key, 3)
         gen_params, disc_params = generator.init(gen_key), discriminator.init(disc_key)
-        if adapt is not None and data is not None:
+        if adapt is not None:
             gen_params = adapt(gen_params, data)
         return GanState(
             key=key,

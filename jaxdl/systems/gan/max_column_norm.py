@@ -1,4 +1,4 @@
-"""Optimizers' parts that Optax does not have."""
+"""A bound on the weights of each unit, as a part of an optimizer."""
 
 import jax
 import jax.numpy as jnp
