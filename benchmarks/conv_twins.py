@@ -8,8 +8,10 @@ images as one float tensor, compute no metrics, draw samples for the discriminat
 without a tape and, in the generator's step, no gradients of the discriminator.
 """
 
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
@@ -58,11 +60,12 @@ class Case(NamedTuple):
 def lenet_case(model: str, **options: Any) -> Case:
     """The training of experiments/lenet.py; `options` go before its recipe."""
     script = load_script("experiments/lenet.py")
-    cfg = script.Config(data="mnist", model=model, **options)
-    cfg, shape = fill_defaults(cfg, script.RECIPES["mnist"]), (28, 28, 1)
+    cfg = dataclasses.replace(script.PRESETS["mnist"], model=model, **options)
+    shape, count = (28, 28, 1), SimpleNamespace(image=range(50_000))
+    data = SimpleNamespace(name="mnist", image_shape=shape, train=count, test=count)
     twin = {"lenet5": lenet5_twin, "modern": modern_twin}[model]
     return Case(
-        script.make_experiment(cfg, shape)._replace(
+        script.make_experiment(cfg, data)._replace(
             batch=make_uniform_batch(cfg.batch_size)
         ),
         build_lenet(model, shape),

@@ -150,7 +150,8 @@ def make_nets(num_nets: int) -> tuple[Experiment, Table, float]:
     """The experiment, its data and learning rate."""
     xor = load_script("experiments/xor.py")
     cfg = xor.Config(nets=num_nets)
-    return xor.make_experiment(cfg), xor_table(), cfg.learning_rate
+    data = xor_table()
+    return xor.make_experiment(cfg, data), data, cfg.learning_rate
 
 
 def benchmark(config: Config) -> int:

@@ -11,11 +11,10 @@ seed on two CPU cores.
 """
 
 import dataclasses
-import functools
 import math
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import optax
 
@@ -26,23 +25,18 @@ from jaxdl.measures.classification import make_classification_evaluate
 from jaxdl.models.lenet import build_lenet
 from jaxdl.objectives import make_classification_loss
 from jaxdl.ops import unit_images
-from jaxdl.systems.lenet.distortions import Distortion, check_distortion, distort
+from jaxdl.systems.lenet.distortions import check_distortion, distort
 from jaxdl.systems.lenet.figures import lenet_figures
+from jaxdl.systems.lenet.protocol import distortion_of, protocol
 from jaxdl.train import config, step
-from jaxdl.train.run import Experiment, run
+from jaxdl.train.experiment import Experiment, Plan
+from jaxdl.train.run import run
 from jaxdl.types import Model
-
-DIGITS = dict(steps=600, translation=0.3, learning_rate=2e-3, weight_decay=0.0)
-MNIST = dict(steps=12_000, translation=2.0, learning_rate=4e-3, weight_decay=0.2)
-CIFAR = MNIST | dict(steps=3_000)
-RECIPES = {"digits": DIGITS, "mnist": MNIST, "fashion_mnist": MNIST}
-RECIPES |= {"cifar10_subset": CIFAR}
-PUBLISHED = {False: "lenet5-mnist", True: "lenet5-mnist-distorted"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(config.RunConfig):
-    """LeNet. What is None follows the data's recipe."""
+    """LeNet-5, or the same net of today's parts."""
 
     data: Literal["digits", "mnist", "fashion_mnist", "cifar10_subset"] = "digits"
     """Images: 8x8 digits, enlarged to 28x28; 28x28 digits or clothes; small photos."""
@@ -51,20 +45,18 @@ class Config(config.RunConfig):
     train_on: Literal["train", "all"] = "train"
     """Images to train on: the training split, or all that are not for test, as the
     paper has it; validation images are then trained on."""
-    steps: int | None = None
-    """Steps of each seed (digits 600; CIFAR-10 3,000; else 12,000); 0 only
-    evaluates."""
+    steps: int = 600
+    """Steps of each seed; 0 only evaluates."""
     batch_size: int = 100
     """Images in one minibatch."""
-    learning_rate: float | None = None
-    """First step size of AdamW (digits 0.002, else 0.004); it falls to 0 along a
-    cosine."""
-    weight_decay: float | None = None
-    """Decoupled decay of all parameters, times the step size (0.2; digits 0)."""
+    learning_rate: float = 2e-3
+    """First step size of AdamW; it falls to 0 along a cosine."""
+    weight_decay: float = 0.0
+    """Decoupled decay of all parameters, times the step size."""
     distort: bool = False
     """Distort the images of each minibatch anew."""
-    translation: float | None = None
-    """Largest shift in pixels of the data, each way (digits 0.3, else 2)."""
+    translation: float = 0.3
+    """Largest shift in pixels of the data, each way."""
     rotation: float = 10.0
     """Largest rotation, in degrees."""
     scaling: float = 0.15
@@ -81,25 +73,25 @@ class Config(config.RunConfig):
     def __post_init__(self):
         super().__post_init__()
         config.require_positive(learning_rate=self.learning_rate)
-        if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
+        if not 0 <= self.weight_decay < math.inf:
             raise InputError(
                 f"weight_decay is {self.weight_decay}: expected a finite number from 0"
             )
         check_distortion(distortion_of(self))
 
 
-def distortion_of(cfg: Config) -> Distortion:
-    """The bounds of a configuration."""
-    translation = 0.0 if cfg.translation is None else cfg.translation
-    return Distortion(
-        translation, cfg.rotation, cfg.scaling, cfg.squeezing, cfg.shearing
-    )
+LARGE = dict(steps=12_000, translation=2.0, learning_rate=4e-3, weight_decay=0.2)
+PRESETS = {
+    "digits": Config(),
+    "mnist": Config(data="mnist", **LARGE),
+    "fashion_mnist": Config(data="fashion_mnist", **LARGE),
+    "cifar10_subset": Config(data="cifar10_subset", **LARGE | dict(steps=3_000)),
+}
 
 
-@functools.lru_cache(maxsize=8)  # the same command compiles once a process
-def make_experiment(cfg: Config, image_shape: tuple[int, int, int]) -> Experiment:
-    """The experiment of a configuration without gaps."""
-    net = build_lenet(cfg.model, image_shape)
+def make_experiment(cfg: Config, data: Images) -> Experiment:
+    """The experiment of a configuration."""
+    net = build_lenet(cfg.model, data.image_shape)
     schedule = optax.cosine_decay_schedule(cfg.learning_rate, max(cfg.steps, 1))
     optimizer = optax.adamw(schedule, weight_decay=cfg.weight_decay)
     bounds = distortion_of(cfg)
@@ -121,44 +113,25 @@ def make_experiment(cfg: Config, image_shape: tuple[int, int, int]) -> Experimen
             net.apply, watched=watched, inputs_of=unit_images
         ),
         figures=lambda record: lenet_figures(record, net),
+        protocols={"test_error": protocol(cfg, data)},
     )
 
 
-def protocol(cfg: Config, data: Images) -> dict[str, Any]:
-    """How the test error was measured, and the published figure to set beside it."""
-    drawn = ", ".join(
-        f"{name} {bound:g}" for name, bound in distortion_of(cfg)._asdict().items()
-    )
-    shared = {
-        "data": data.name,
-        "train_images": len(data.train.image),
-        "model": cfg.model,
-        "output": "softmax",
-        "distortions": drawn if cfg.distort else "none",
-        "optimizer": f"AdamW, batch {cfg.batch_size}, {cfg.learning_rate:g} falling to "
-        f"0 along a cosine, decay {cfg.weight_decay:g}",
-        "trained": f"{cfg.steps * cfg.batch_size / len(data.train.image):.3g} epochs",
-        "step_chosen_on": "none, the last one",
-        "test_images": len(data.test.image),
-    }
-    there = (data.name, cfg.train_on, cfg.model) == ("mnist", "all", "lenet5")
-    return ({"published": PUBLISHED[cfg.distort]} if there else {}) | shared
+def plan(cfg: Config) -> Plan:
+    """One net on the images of a configuration."""
+    data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
+    data = train_on_all(data) if cfg.train_on == "all" else data
+    return Plan("lenet", make_experiment, data, cfg)
 
 
 def train(cfg: Config) -> int:
-    """Train and evaluate."""
-    cfg = config.fill_defaults(cfg, RECIPES[cfg.data])
-    data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
-    data = train_on_all(data) if cfg.train_on == "all" else data
-    free = dict(out=None, overwrite=False, save_every=None, eval_every=None)
-    experiment = make_experiment(dataclasses.replace(cfg, **free), data.image_shape)
-    experiment = experiment._replace(protocols={"test_error": protocol(cfg, data)})
-    return run("lenet", experiment, data, cfg).exit_code
+    """Train what is planned."""
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(Config, train, argv)
+    return start(PRESETS, train, argv, select=("data",))
 
 
 if __name__ == "__main__":

@@ -12,25 +12,27 @@ examples once, in an order drawn anew for each epoch; all learn at once, from we
 """
 
 import dataclasses
-import functools
 import sys
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxdl.cli import start
 from jaxdl.errors import InputError
-from jaxdl.systems.perceptron import data as boolean
-from jaxdl.systems.perceptron import networks as perceptron
+from jaxdl.systems.perceptron import learning
+from jaxdl.systems.perceptron.data import (
+    BooleanFunctions,
+    load_boolean_functions,
+    shuffled_tables,
+)
 from jaxdl.systems.perceptron.figures import perceptron_figures
-from jaxdl.systems.perceptron.separability import separability
+from jaxdl.systems.perceptron.networks import init_ensemble
 from jaxdl.train import config
-from jaxdl.train.run import Experiment, run
-from jaxdl.types import Metrics
+from jaxdl.train.experiment import Experiment, Plan, Record
+from jaxdl.train.run import run
+from jaxdl.train.seeds import seed_keys
 
-AND, OR, XOR = (boolean.GATES[name] for name in ("AND", "OR", "XOR"))
+SHOWN_EPOCHS = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,93 +55,52 @@ class Config(config.RunConfig):
                 raise InputError(f"{name} is {value}: expected {highest} or less")
 
 
-class State(NamedTuple):
-    """Epochs done, perceptrons by number of inputs, and the best of those of two."""
+def make_experiment(cfg: Config, data: BooleanFunctions) -> Experiment:
+    """The experiment on functions of 2 inputs and more."""
+    counts = {n: len(labels[0]) for n, (_, labels) in data.tables.items()}
 
-    epoch: jax.Array
-    ensembles: dict[str, perceptron.Ensemble]
-    best: jax.Array  # how many examples each function of two had right at once
-
-
-def step(state: State, batch) -> tuple[State, Metrics]:
-    """One epoch of all perceptrons."""
-    number, best = state.epoch + 1, state.best
-    ensembles, metrics = {}, {}
-    for n, (inputs, labels) in batch.items():
-        before = state.ensembles[n]
-        after, path = perceptron.ensemble_epoch(before, inputs, labels, number)
-        ensembles[n] = after
-        metrics[f"converged_{n}"] = jnp.sum(after.last_mistake < number, dtype=float)
-        if n == "2":
-            num_right = jax.vmap(perceptron.num_right, (0, None, None))
-            best = jnp.maximum(best, num_right(path, inputs, labels).max(axis=0))
-    return State(number, ensembles, best), metrics
-
-
-@functools.cache  # they depend on nothing that is learned
-def proofs(n: str):
-    """Which functions of n inputs are separable, and the bounds on their mistakes."""
-    inputs, labels = boolean.boolean_functions(int(n))
-    found = separability(inputs, labels)
-    bounds = jax.jit(jax.vmap(perceptron.novikoff_bound, (1, None, 1)))
-    return found, np.asarray(bounds(found.vectors.astype(np.int32), inputs, labels))
-
-
-def evaluate(state: State, data, key, final: bool) -> dict[str, Any]:
-    """What has converged, and how the gates do; at the end, what is proved."""
-    del key
-    values, certified, within_bound = {}, [], []
-    for n, (_, mistakes, last_mistake) in state.ensembles.items():
-        converged = np.asarray(last_mistake < state.epoch)
-        values[f"converged_{n}"] = converged.sum(dtype=float)
-        if final:
-            found, bounds = proofs(n)
-            certified.extend(found.unseparable[~converged])
-            within = found.separable & (np.asarray(mistakes) <= bounds)
-            within_bound.extend(within[converged])
-    inputs, labels = data.tables["2"]
-    right = perceptron.num_right(state.ensembles["2"].weights, inputs, labels)
-    values |= {"and_accuracy": right[AND] / 4, "or_accuracy": right[OR] / 4}
-    values["xor_best"] = state.best[XOR] / 4
-    if final:
-        learnable = labels[:, proofs("2")[0].separable]
-        agree = learnable == labels[:, XOR : XOR + 1]
-        values["xor_ceiling"] = agree.mean(axis=0).max()
-        values["certified"] = np.mean(certified or 1.0)
-        values["within_bound"] = np.mean(within_bound or 1.0)
-    return values
-
-
-@functools.lru_cache(maxsize=8)  # the same command compiles once a process
-def make_experiment(max_inputs: int, epochs: int) -> Experiment:
-    """The experiment on functions of 2 to `max_inputs` inputs."""
-    counts = {str(n): 2**2**n for n in range(2, max_inputs + 1)}
-
-    def init(key, data, previous) -> State:
+    def init(key, data, previous) -> learning.State:
         del key, data, previous
-        new = perceptron.init_ensemble
-        ensembles = {n: new(int(n) + 1, num) for n, num in counts.items()}
-        return State(jnp.int32(0), ensembles, jnp.zeros(16, jnp.int32))
+        ensembles = {n: init_ensemble(int(n) + 1, num) for n, num in counts.items()}
+        return learning.State(jnp.int32(0), ensembles, jnp.zeros(16, jnp.int32))
 
     protocols = {
         f"converged_{n}": {
             "published": f"boolean-separable-{n}",
             "functions": f"all {num} of {n} inputs",
             "inputs": "-1 and 1, and a bias",
-            "found_by": f"perceptron, at most {epochs} epochs",
+            "found_by": f"perceptron, at most {cfg.steps} epochs",
         }
         for n, num in counts.items()
     }
-    figures = functools.partial(perceptron_figures, proofs=proofs)
-    batch = boolean.shuffled_tables
-    return Experiment(init, step, evaluate, figures, batch, protocols)
+    return Experiment(
+        init=init,
+        step=learning.step,
+        evaluate=learning.evaluate,
+        figures=figures,
+        batch=shuffled_tables,
+        protocols=protocols,
+    )
+
+
+def figures(record: Record) -> dict[str, Any]:
+    """Decision lines of the first epochs, functions learned, mistakes."""
+    key = seed_keys(record.config.seed).batch
+    num_epochs = min(record.config.steps, SHOWN_EPOCHS)
+    paths = learning.gate_paths(record.data, key, num_epochs)
+    assert record.states is not None
+    learned = learning.learned_functions(record.states, record.data.tables)
+    return perceptron_figures(record, paths, learned)
+
+
+def plan(cfg: Config) -> Plan:
+    """All functions of up to so many inputs, and the proofs of what can be learned."""
+    return Plan("perceptron", make_experiment, load_boolean_functions(cfg.inputs), cfg)
 
 
 def train(cfg: Config) -> int:
-    """Train, and prove what can and what cannot be learned."""
-    data = boolean.load_boolean_functions(cfg.inputs)
-    experiment = make_experiment(cfg.inputs, cfg.steps)
-    return run("perceptron", experiment, data, cfg).exit_code
+    """Train what is planned."""
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:

@@ -11,43 +11,30 @@ seed.
 """
 
 import dataclasses
-import functools
 import math
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import jax
 import optax
 
 from jaxdl.cli import start
-from jaxdl.data import IMAGE_SHAPES, DataName, load_images
+from jaxdl.data import IMAGE_SHAPES, DataName, Images, load_images
 from jaxdl.errors import InputError
-from jaxdl.models import rbm
-from jaxdl.objectives.contrastive_divergence import (
-    make_contrastive_divergence_loss,
-    make_free_energy_loss,
-)
-from jaxdl.ops import mean_image
-from jaxdl.systems.rbm import persistent_chains as chains
+from jaxdl.systems.rbm import measures
 from jaxdl.systems.rbm.figures import rbm_figures
 from jaxdl.systems.rbm.likelihood import MAX_UNITS
-from jaxdl.systems.rbm.measures import make_rbm_evaluate, rbm_protocols
+from jaxdl.systems.rbm.training import make_training
 from jaxdl.train import config
-from jaxdl.train.run import Experiment, run
-from jaxdl.train.state import TrainState
-from jaxdl.train.step import make_train_step
-
-DIGITS = dict(steps=20_000, batch_size=64, hidden_size=100)
-DIGITS |= dict(learning_rate=0.1, ais_steps=2000)
-LARGE = dict(steps=30_000, batch_size=100, hidden_size=500)
-LARGE |= dict(learning_rate=0.1, ais_steps=10_000)
-RECIPES = {"digits": DIGITS, "mnist": LARGE, "fashion_mnist": LARGE}
+from jaxdl.train.experiment import Experiment, Plan, Record
+from jaxdl.train.protocol import falling, fields
+from jaxdl.train.run import run
+from jaxdl.train.seeds import seed_keys
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(config.RunConfig):
-    """Restricted Boltzmann machine. What is None follows the data's recipe."""
+    """Restricted Boltzmann machine."""
 
     data: DataName = "digits"
     """Images to learn: 8x8 digits, or 28x28 digits or clothes."""
@@ -55,22 +42,22 @@ class Config(config.RunConfig):
     """Chains that go on from step to step, or that begin at the data in every step."""
     cd_steps: int = 1
     """Gibbs steps of the chains in each training step."""
-    hidden_size: int | None = None
-    """Hidden units (digits 100, else 500)."""
-    steps: int | None = None
-    """Training steps of each seed (digits 20,000, else 30,000); 0 only evaluates."""
-    batch_size: int | None = None
-    """Images in one minibatch, and persistent chains (digits 64, else 100)."""
-    learning_rate: float | None = None
-    """First step size (0.1); it falls linearly to 0."""
+    hidden_size: int = 100
+    """Hidden units of the machine."""
+    steps: int = 20_000
+    """Training steps of each seed; 0 only evaluates."""
+    batch_size: int = 64
+    """Images in one minibatch, and persistent chains."""
+    learning_rate: float = 0.1
+    """First step size; it falls linearly to 0."""
     weight_decay: float = 0.0
     """L2 penalty: half of it times the squared weights joins the loss."""
     binarise: bool = True
     """Draw pixels of 0 and 1 anew in each step, or take intensities as values."""
     ais_chains: int = 100
     """Chains of annealed importance sampling at the end."""
-    ais_steps: int | None = None
-    """Temperatures of annealed importance sampling (digits 2,000, else 10,000)."""
+    ais_steps: int = 2000
+    """Temperatures of annealed importance sampling."""
     enumerate: bool = False
     """Insist on log Z by enumeration, which 20 units of a layer or fewer always get."""
     source_dir: Path | None = config.free(None)
@@ -89,72 +76,70 @@ class Config(config.RunConfig):
                 f"weight_decay is {self.weight_decay}: expected a finite number from 0"
             )
 
+    @property
+    def smaller_layer(self) -> int:
+        """Units in the smaller of the two layers."""
+        return min(self.hidden_size, math.prod(IMAGE_SHAPES[self.data]))
 
-@functools.lru_cache(maxsize=8)  # the same command compiles once a process
-def make_experiment(cfg: Config) -> Experiment:
-    """The experiment of a configuration without gaps."""
-    num_visible = math.prod(IMAGE_SHAPES[cfg.data])
+
+LARGE = dict(steps=30_000, batch_size=100, hidden_size=500, ais_steps=10_000)
+PRESETS = {
+    "digits": Config(),
+    "mnist": Config(data="mnist", **LARGE),
+    "fashion_mnist": Config(data="fashion_mnist", **LARGE),
+}
+
+
+def make_experiment(cfg: Config, data: Images) -> Experiment:
+    """The experiment of a configuration."""
     schedule = optax.linear_schedule(cfg.learning_rate, 0, max(cfg.steps, 1))
-    optimizer = optax.sgd(schedule)
-    options = dict(binarise=cfg.binarise, weight_decay=cfg.weight_decay)
-
-    def init_params(key, data):
-        mean = None if data is None else mean_image(data.train.image)
-        return rbm.init_rbm(key, num_visible, cfg.hidden_size, visible_mean=mean)
-
-    def start_chains(key, params):
-        return rbm.start_chains(key, params, cfg.batch_size)
-
-    def move_chains(key, params, visible):
-        return rbm.gibbs_chain(key, params, visible, cfg.cd_steps)[0]
-
-    def init_cd(key, data, previous):
-        key, params_key = jax.random.split(key)
-        params = init_params(params_key, data)
-        return TrainState(key, params, optimizer.init(params))
-
-    if cfg.method == "cd":
-        options["num_steps"] = cfg.cd_steps
-        loss_fn = make_contrastive_divergence_loss(
-            rbm.free_energy, rbm.gibbs_chain, **options
-        )
-        init, step = init_cd, make_train_step(loss_fn, optimizer)
-    else:
-        loss_fn = make_free_energy_loss(rbm.free_energy, **options)
-        init = chains.make_chain_init(init_params, start_chains, optimizer)
-        step = chains.make_chain_step(loss_fn, move_chains, optimizer)
+    init, step = make_training(cfg, math.prod(data.image_shape), optax.sgd(schedule))
     return Experiment(
         init=init,
         step=step,
-        evaluate=make_rbm_evaluate(cfg.ais_chains, cfg.ais_steps),
-        figures=rbm_figures,
+        evaluate=measures.make_rbm_evaluate(cfg.ais_chains, cfg.ais_steps),
+        figures=figures,
+        protocols=protocols(cfg, data),
     )
 
 
-def train(cfg: Config) -> int:
-    """Train one machine a seed."""
-    cfg = config.fill_defaults(cfg, RECIPES[cfg.data])
-    smaller = min(cfg.hidden_size, math.prod(IMAGE_SHAPES[cfg.data]))
-    if cfg.enumerate and smaller > MAX_UNITS:
+def figures(record: Record) -> dict[str, Any]:
+    """Pictures of the first seed's machine."""
+    assert record.states is not None
+    key = seed_keys(record.config.seed).figures
+    shown = measures.shown(key, record.states[0].params, record.data.test.image)
+    return rbm_figures(record, shown)
+
+
+def protocols(cfg: Config, data: Images) -> dict[str, dict[str, Any]]:
+    """How a machine was trained and measured."""
+    names = ("method", "cd_steps", "hidden_size", "steps", "batch_size", "binarise")
+    trained = fields(cfg, *names) | {"learning_rate": falling(cfg.learning_rate)}
+    trained["weight_decay"] = cfg.weight_decay
+    exact = cfg.smaller_layer <= MAX_UNITS
+    return measures.rbm_protocols(data, trained, exact, cfg.ais_chains, cfg.ais_steps)
+
+
+def plan(cfg: Config) -> Plan:
+    """One machine a seed."""
+    if cfg.enumerate and cfg.smaller_layer > MAX_UNITS:
         raise InputError(
-            f"--enumerate with {smaller} units in the smaller layer: expected at most "
-            f"{MAX_UNITS}; leave it out, and annealed importance sampling estimates "
-            "log Z"
+            f"--enumerate with {cfg.smaller_layer} units in the smaller layer: "
+            f"expected at most {MAX_UNITS}; leave it out, and annealed importance "
+            "sampling estimates log Z"
         )
     data = load_images(cfg.data, data_dir=cfg.data_dir, source_dir=cfg.source_dir)
-    names = ("method", "cd_steps", "hidden_size", "steps", "batch_size", "binarise")
-    fields = {name: getattr(cfg, name) for name in names}
-    fields["learning_rate"] = f"{cfg.learning_rate:g}, falling linearly to 0"
-    fields["weight_decay"] = cfg.weight_decay
-    ais = cfg.ais_chains, cfg.ais_steps
-    protocols = rbm_protocols(data, fields, smaller <= MAX_UNITS, *ais)
-    experiment = make_experiment(cfg)._replace(protocols=protocols)
-    return run("rbm", experiment, data, cfg).exit_code
+    return Plan("rbm", make_experiment, data, cfg)
+
+
+def train(cfg: Config) -> int:
+    """Train what is planned."""
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(Config, train, argv)
+    return start(PRESETS, train, argv, select=("data",))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ solve was lucky from the start. Two softmax units are one sigmoid, and solve not
 """
 
 import dataclasses
-import functools
 import itertools
 import sys
 from typing import Literal
@@ -31,12 +30,13 @@ from jaxdl.errors import InputError
 from jaxdl.gradcheck.backprop import squared_error_and_grad
 from jaxdl.ops import ACTIVATIONS, half_squared_error
 from jaxdl.systems.xor import ensemble
-from jaxdl.systems.xor.data import xor_table
+from jaxdl.systems.xor.data import Table, all_examples, xor_table
 from jaxdl.systems.xor.figures import xor_figures, xor_sweep_figures
 from jaxdl.systems.xor.measures import make_table_evaluate
-from jaxdl.train import Case, config, make_uniform_batch
-from jaxdl.train.experiment import Sweep
-from jaxdl.train.run import Experiment, run
+from jaxdl.train import config, make_uniform_batch
+from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
+from jaxdl.train.protocol import fields
+from jaxdl.train.run import run
 
 INITIAL_DEVIATION = 0.5
 ActivationName = Literal["all", *ACTIVATIONS]  # pyrefly: ignore[invalid-literal]
@@ -63,7 +63,7 @@ class Config(config.RunConfig):
     steps: int = 5000
     """Training steps of each net."""
     batch_size: None = None  # pyrefly: ignore[bad-override]
-    """Takes nothing: --update decides how many examples a step is on."""
+    """Unused; --update decides how many examples a step is on."""
     eval_every: int | None = config.free(200)
     """Steps between evaluations; the curves have a point for each."""
 
@@ -80,9 +80,9 @@ class Config(config.RunConfig):
                 raise InputError(f"{name} is empty: expected one or more")
 
 
-@functools.lru_cache(maxsize=128)  # the same command compiles once a process
-def make_experiment(cfg: Config) -> Experiment:
+def make_experiment(cfg: Config, data: Table) -> Experiment:
     """The experiment of a configuration with one activation and one hidden size."""
+    del data  # the truth table has one form
     (hidden,), (hidden_size,) = cfg.activations, cfg.hidden_sizes
     normal = jax.nn.initializers.normal(INITIAL_DEVIATION)
     sizes, names = (2, hidden_size, 1), dict(hidden=hidden, output="sigmoid")
@@ -98,13 +98,8 @@ def make_experiment(cfg: Config) -> Experiment:
         return squared_error_and_grad(params, *examples, **names)
 
     engine = {"grad": jax.value_and_grad(loss_fn), "hand": by_hand}[cfg.engine]
-    protocol = {
-        "activation": hidden,
-        "hidden_size": hidden_size,
-        "nets": cfg.nets,
-        "steps": cfg.steps,
-        "update": cfg.update,
-        "learning_rate": cfg.learning_rate,
+    protocol = {"activation": hidden, "hidden_size": hidden_size} | {
+        **fields(cfg, "nets", "steps", "update", "learning_rate"),
         "momentum": cfg.momentum or 0,
         "inputs": "0, 1",
         "initial_weights": f"normal, deviation {INITIAL_DEVIATION}",
@@ -120,26 +115,28 @@ def make_experiment(cfg: Config) -> Experiment:
     )
 
 
-def all_examples(data, key, step):
-    """The whole truth table, at every step."""
-    del key, step
-    return data.train
+def make_case(cfg: Config, data: Table) -> Experiment:
+    """One combination of a sweep: it gets no row of the ledger."""
+    return make_experiment(cfg, data)._replace(protocols={})
 
 
-def train(cfg: Config) -> int:
-    """Train one combination of activation and hidden size, or several in turn."""
+def plan(cfg: Config) -> Plan:
+    """One combination of activation and hidden size, or several in turn."""
     names = ACTIVATIONS if "all" in cfg.activations else cfg.activations
     names, sizes = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(cfg.hidden_sizes))
     cfg = dataclasses.replace(cfg, activations=names, hidden_sizes=sizes)
     if len(names) * len(sizes) == 1:
-        return run("xor", make_experiment(cfg), xor_table(), cfg).exit_code
+        return Plan("xor", make_experiment, xor_table(), cfg)
     cases = {}
     for name, size in itertools.product(names, sizes):
         case = dataclasses.replace(cfg, activations=(name,), hidden_sizes=(size,))
-        experiment = make_experiment(case)._replace(protocols={})  # no row for each
-        cases[f"{name}-{size}"] = Case(case, experiment)
-    figures = xor_sweep_figures
-    return run("xor", Sweep(cases, figures), xor_table(), cfg).exit_code
+        cases[f"{name}-{size}"] = Case(case, make_case)
+    return Plan("xor", Sweep(cases, xor_sweep_figures), xor_table(), cfg)
+
+
+def train(cfg: Config) -> int:
+    """Train what is planned."""
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:

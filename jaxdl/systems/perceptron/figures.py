@@ -1,56 +1,30 @@
 """Figures of perceptrons on Boolean functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.figures.grids import new_figure
-from jaxdl.systems.perceptron.data import GATES, shuffled_tables
-from jaxdl.systems.perceptron.networks import ensemble_epoch, init_ensemble
-from jaxdl.train.seeds import seed_keys
+from jaxdl.systems.perceptron.data import GATES
+from jaxdl.systems.perceptron.learning import Learned
 
 
-def perceptron_figures(record: Any, proofs: Any) -> dict[str, Any]:
-    """How perceptrons learn Boolean functions: gates' decision lines, counts, mistakes.
+def perceptron_figures(
+    record: Any, paths: Mapping[str, np.ndarray], learned: Mapping[str, Learned]
+) -> dict[str, Any]:
+    """Gates' decision lines; functions learned by epoch, and mistakes by bound.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`); lines are of the first seed's.
-      proofs: `proofs(n) -> (Separability, bounds on mistakes)` of n inputs, a string.
+      record: of the run (`jaxdl.train.experiment.Record`).
+      paths: weights [corrections 3] of each gate's perceptron of the first seed.
+      learned: by number of inputs, of the separable functions of all seeds.
     """
-    epochs, states = record.config.steps, record.states
-    paths = _gate_paths(record)
-    learned = {}
-    for n in record.data.tables:
-        found, bounds = proofs(n)
-        each = [state.ensembles[n] for state in states]
-        last = np.stack([np.asarray(x.last_mistake) for x in each])
-        made = np.stack([np.asarray(x.mistakes) for x in each])
-        learned[n] = [x[..., found.separable] for x in (last, made, bounds)]
+    config = record.config
     return {
-        "lines": _figure_of_lines(record.data.tables["2"], paths, record.config.seed),
-        "counts": _figure_of_learned(learned, epochs, len(states)),
+        "lines": _figure_of_lines(record.data.tables["2"], paths, config.seed),
+        "counts": _figure_of_learned(learned, config.steps, len(record.states)),
     }
-
-
-def _gate_paths(record: Any) -> dict[str, np.ndarray]:
-    """Weights of each gate's perceptron after each correction of the first epochs."""
-
-    @jax.jit
-    def train(data, key):  # once more
-        def body(ensemble, i):
-            batch = shuffled_tables(data, key, i)["2"]
-            return ensemble_epoch(ensemble, *batch, i + 1)
-
-        return jax.lax.scan(body, init_ensemble(3, 16), jnp.arange(epochs))[1]
-
-    epochs = min(record.config.steps, 12)
-    paths = train(record.data, seed_keys(record.config.seed).batch)
-    weights = np.pad(np.reshape(paths, (-1, 3, 16)), ((1, 0), (0, 0), (0, 0)))
-    corrected = np.any(np.diff(weights, axis=0), axis=1)
-    return {name: weights[1:, :, f][corrected[:, f]] for name, f in GATES.items()}
 
 
 def _figure_of_lines(table: Any, paths: Mapping[str, np.ndarray], seed: int) -> Any:
@@ -103,7 +77,7 @@ def _figure_of_lines(table: Any, paths: Mapping[str, np.ndarray], seed: int) -> 
 
 
 def _figure_of_learned(
-    learned: Mapping[str, Sequence[np.ndarray]], epochs: int, num_seeds: int
+    learned: Mapping[str, Learned], epochs: int, num_seeds: int
 ) -> Any:
     """Functions learned after each epoch, and mistakes beside Novikoff's bound."""
     figure = new_figure(8.0, 3.8)

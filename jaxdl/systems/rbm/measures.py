@@ -1,13 +1,15 @@
 """Measures of a Boltzmann machine on images, between blocks and at the end."""
 
-import functools
-from typing import Any
+import itertools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, UInt8
 
 from jaxdl.measures.binary_pixels import PIXELS_SEED, held_out_pixels
+from jaxdl.models import rbm
 from jaxdl.ops import boltzmann
 from jaxdl.ops.images import mean_image, unit_pixels
 from jaxdl.ops.losses import squared_error
@@ -16,7 +18,6 @@ from jaxdl.systems.rbm.likelihood import MAX_UNITS, exact_log_partition
 from jaxdl.types import EvaluateFn, Params, PRNGKey
 
 
-@functools.lru_cache(maxsize=8)  # equal measures are one function, compiled once
 def make_rbm_evaluate(ais_chains: int, ais_steps: int) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a Boltzmann machine on images.
 
@@ -118,3 +119,67 @@ def rbm_protocols(
         "step_chosen_on": "none, the last one",
     }
     return {"test_log_likelihood": likelihood | fields}
+
+
+SHOWN_STEPS = (0, 1, 10, 100, 1000)
+"""Gibbs steps after which chains are shown."""
+
+
+class Shown(NamedTuple):
+    """What a machine makes of noise and of images, for the figures.
+
+    Attributes:
+      images: test images, bytes [2 n, height, width, channels].
+      rebuilt: their mean-field reconstructions, [2 n, pixels].
+      chains: visible probabilities after each of `SHOWN_STEPS`, [steps, 2 n, pixels]:
+        n chains from noise, then n from binarised images.
+    """
+
+    images: np.ndarray
+    rebuilt: Float[Array, "images pixels"]
+    chains: Float[Array, "steps chains pixels"]
+
+
+def shown(
+    key: PRNGKey,
+    params: Params,
+    image: UInt8[Array, "n height width channels"],
+    *,
+    num: int = 12,
+) -> Shown:
+    """Reconstructions and chains of a machine.
+
+    Args:
+      key: of the noise and the chains.
+      params: of the machine.
+      image: at least 2 `num` images.
+      num: chains from noise, and chains from images.
+    """
+    image = image[: 2 * num]
+    rebuilt = reconstruct(params, unit_pixels(image))
+    key, noise_key, data_key = jax.random.split(key, 3)
+    starts = [
+        rbm.start_chains(noise_key, params, num),
+        jax.random.bernoulli(data_key, unit_pixels(image[:num])).astype(float),
+    ]
+    chains = fantasies(key, params, jnp.concatenate(starts))
+    return Shown(np.asarray(image), rebuilt, chains)
+
+
+def fantasies(
+    key: PRNGKey, params: Params, start: Float[Array, "chains visible"]
+) -> Float[Array, "shown chains visible"]:
+    """Visible probabilities of chains after 0 (the start itself), 1, 10, ... steps."""
+    carry, rows = (start, start), [start]
+    for begin, end in itertools.pairwise(SHOWN_STEPS):
+        carry = _move(key, params, carry, begin, end)
+        rows.append(carry[1])
+    return jnp.stack(rows)
+
+
+@jax.jit  # with the numbers of steps as arguments: one program for all
+def _move(key, params, carry, begin, end):
+    def step(i, carry):
+        return rbm.gibbs_step(jax.random.fold_in(key, i), params, carry[0])
+
+    return jax.lax.fori_loop(begin, end, step, carry)

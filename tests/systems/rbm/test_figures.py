@@ -9,8 +9,10 @@ import pytest
 from drawing import drawn, images, series
 
 from jaxdl.models import rbm
-from jaxdl.systems.rbm.figures import fantasies, rbm_figures
+from jaxdl.systems.rbm.figures import rbm_figures
+from jaxdl.systems.rbm.measures import fantasies, shown
 from jaxdl.train.log import History, Series
+from jaxdl.train.seeds import seed_keys
 
 NUM_PIXELS = 20
 
@@ -36,11 +38,17 @@ def record(num_hidden, num_train, name="free_energy_difference"):
     )
 
 
+def figures_of(record):
+    key = seed_keys(record.config.seed).figures
+    params, image = record.states[0].params, record.data.test.image
+    return rbm_figures(record, shown(key, params, image))
+
+
 @pytest.mark.parametrize(
     ("num_hidden", "num_train"), [(120, 30), (3, 0)], ids=["run", "few_no_steps"]
 )
 def test_figures(num_hidden, num_train):
-    figures = rbm_figures(record(num_hidden, num_train))
+    figures = figures_of(record(num_hidden, num_train))
     assert set(figures) == {"filters", "fantasies", "reconstructions", "curves"}
     for name, figure in figures.items():
         pixels = drawn(figure)
@@ -56,13 +64,13 @@ def test_figures(num_hidden, num_train):
 
 def test_curves_of_contrastive_divergence():
     """It logs reconstructions in place of a difference of free energies."""
-    curves = rbm_figures(record(3, 30, "reconstruction_error"))["curves"]
+    curves = figures_of(record(3, 30, "reconstruction_error"))["curves"]
     assert "Reconstruction" in curves.axes[0].get_title()
     assert len(curves.axes[0].lines) == 1
 
 
 def test_figures_show_the_images_they_name():
-    figures = rbm_figures(record(3, 30))
+    figures = figures_of(record(3, 30))
 
     def grid(name, rows):
         shown = figures[name].axes[0].images[0].get_array()

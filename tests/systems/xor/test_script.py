@@ -31,7 +31,7 @@ def trained(xor, steps, **fields):
 
     NumPy draws the former: compiling `init` takes a second.
     """
-    experiment = xor.make_experiment(xor.Config(**fields))
+    experiment = xor.make_experiment(xor.Config(**fields), xor_table())
     data, keys, rng = xor_table(), seed_keys(0), np.random.default_rng(0)
     state = jax.eval_shape(experiment.init, keys.init, None, None)
     before = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), state)
@@ -50,7 +50,7 @@ def trained(xor, steps, **fields):
 def evaluated(xor, steps, **fields):
     """What is found of nets after `steps`."""
     _, params = trained(xor, steps, **fields)
-    evaluate = xor.make_experiment(xor.Config(**fields)).evaluate
+    evaluate = xor.make_experiment(xor.Config(**fields), xor_table()).evaluate
     return evaluate(types.SimpleNamespace(params=params), xor_table(), None, True)
 
 
@@ -113,7 +113,7 @@ def test_updates_equal_a_loop_in_numpy(xor, update, momentum):
     with jax.enable_x64(True):
         before, after = trained(xor, steps, **fields)
         data, key = xor_table(), seed_keys(0).batch
-        draw = xor.make_experiment(xor.Config(**fields)).batch
+        draw = xor.make_experiment(xor.Config(**fields), xor_table()).batch
         drawn = [draw(data, key, step) for step in range(steps)]
     inputs, targets = map(np.asarray, data.train)
     for i in range(num_nets):
@@ -130,7 +130,7 @@ def test_updates_equal_a_loop_in_numpy(xor, update, momentum):
 
 
 def test_online_draws_one_example_for_each_net(xor):
-    draw = xor.make_experiment(xor.Config(nets=500, update="online")).batch
+    draw = xor.make_experiment(xor.Config(nets=500, update="online"), xor_table()).batch
     data = xor_table()
     batches = [draw(data, seed_keys(0).batch, step) for step in range(8)]
     counts = []
@@ -176,7 +176,9 @@ def test_steps_learn_in_the_output_layer_only(xor, activation):
 
 def test_nets_are_drawn_one_by_one(xor):
     """Normal, deviation 1/2, in every place; no two alike."""
-    experiment = xor.make_experiment(xor.Config(hidden_sizes=(3,), nets=400))
+    experiment = xor.make_experiment(
+        xor.Config(hidden_sizes=(3,), nets=400), xor_table()
+    )
     state = jax.jit(experiment.init)(seed_keys(0).init, None, None)
     leaves = [np.asarray(leaf).reshape(400, -1) for leaf in jax.tree.leaves(state)]
     weights = np.concatenate(leaves, axis=1)
@@ -214,17 +216,11 @@ def test_sweep(xor, swept):
     assert picture.width == 1000 and np.asarray(picture.convert("L")).std() > 5
 
 
-def test_all_means_every_activation_once(xor, monkeypatch):
-    seen = []
-
-    def sweep(name, cases, data, cfg, *, figures):
-        seen.append((list(cases), cfg))
-        return types.SimpleNamespace(exit_code=0)
-
-    monkeypatch.setattr(xor, "sweep", sweep)
-    assert xor.main("--activations tanh all --hidden-sizes 2 3 2".split()) == 0
-    ((names, cfg),) = seen
-    assert names == [f"{name}-{size}" for name in ACTIVATIONS for size in (2, 3)]
+def test_all_means_every_activation_once(xor):
+    cfg = xor.Config(activations=("tanh", "all"), hidden_sizes=(2, 3, 2))
+    name, work, _, cfg = xor.plan(cfg)
+    names = [f"{name}-{size}" for name in ACTIVATIONS for size in (2, 3)]
+    assert name == "xor" and list(work.cases) == names
     assert cfg.activations == tuple(ACTIVATIONS) and cfg.hidden_sizes == (2, 3)
 
 
