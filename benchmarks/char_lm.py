@@ -165,7 +165,7 @@ def make_step_sides(cfg: Any, data: Text) -> dict[str, Callable[[int], Any]]:
       cfg: a configuration of experiments/char_lm.py, without gaps.
       data: its text.
     """
-    experiment = experiment_script().make_experiment(cfg, data.alphabet)
+    experiment = experiment_script().make_experiment(cfg, data)
     params = initial_params(experiment, data, 0)
     return {
         "ours": training_loop("sequential", experiment, data),
@@ -181,9 +181,7 @@ def initial_params(experiment: Experiment, data: Text, seed: int) -> Params:
 
 def train_twin(config: Config, cfg: Any, data: Text, seed: int) -> dict[str, float]:
     """Train the twin of one seed."""
-    params = initial_params(
-        experiment_script().make_experiment(cfg, data.alphabet), data, seed
-    )
+    params = initial_params(experiment_script().make_experiment(cfg, data), data, seed)
     side, twin = torch_loop(cfg, data, params, fused=True)
     begin, done = time.monotonic(), 0
     while done < cfg.steps:

@@ -37,7 +37,7 @@ from jaxdl.cli import start
 from jaxdl.nn.recurrent import Recurrence, lstm, scan_steps
 from jaxdl.systems.char_lm.data import load_text
 from jaxdl.train import provenance
-from jaxdl.train.config import fill_defaults, require_at_least
+from jaxdl.train.config import require_at_least
 from jaxdl.types import Params
 
 try:
@@ -297,7 +297,7 @@ def time_char_lm(config: Config) -> list[dict]:
     It reads the script's default text, which needs no download.
     """
     script = load_script("experiments/char_lm.py")
-    cfg = fill_defaults(script.Config(), script.SHAKESPEARE)
+    cfg = script.PRESETS["tiny_shakespeare"]
     sides = load_script("benchmarks/char_lm.py").make_step_sides(
         cfg, load_text("python")
     )

@@ -13,26 +13,21 @@ for 120 pictures.
 """
 
 import dataclasses
-import functools
 import hashlib
-import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
 from jaxdl.cli import start
-from jaxdl.data.pictures import crop_centre, read_picture
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
+from jaxdl.systems.classify import report
 from jaxdl.systems.classify.data import ClassName, labels_of_files, read_class_names
-
-BATCH = 16
-"""Pictures at a time: all batches are of one size, so the net is compiled once."""
+from jaxdl.systems.classify.recognition import classify, count, make_net, read_pictures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,183 +66,6 @@ class Config:
             raise InputError(f"the folder of {self.out} is missing: make it first")
 
 
-class Found(NamedTuple):
-    """What the net says: classes [picture 5], likeliest first, and probabilities."""
-
-    classes: np.ndarray
-    probabilities: np.ndarray
-
-
-def read_pictures(paths: tuple[Path, ...]) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    """Centres of all pictures, and notes on each; refuses if one can't be used."""
-    centres, notes, errors = [], [], []
-    for path in paths:
-        try:
-            picture = read_picture(path)
-        except InputError as error:
-            errors.append((path, error))
-            continue
-        centres.append(crop_centre(picture.pixels))
-        notes.append(picture.notes)
-    if errors:
-        others = ", ".join(str(path) for path, _ in errors[1:])
-        raise InputError(
-            str(errors[0][1]) + (f"; refused too: {others}" if others else "")
-        )
-    return np.stack(centres), notes
-
-
-@functools.cache  # the same net compiles once a process
-def make_net(name: str, num_classes: int):
-    """A net, and its five likeliest classes of bytes [batch height width 3]."""
-    import jax
-
-    from jaxdl import models
-    from jaxdl.data import pictures
-
-    if name == "squeezenet":
-        net, prepare = models.squeezenet(num_classes), pictures.squeezenet_input
-    else:
-        net, prepare = models.mobilenet(num_classes), pictures.mobilenet_input
-
-    @jax.jit
-    def likeliest(params, statistics, pictures):
-        logits = net.apply(params, prepare(pictures), statistics=statistics)
-        return jax.lax.top_k(jax.nn.softmax(logits), min(5, num_classes))
-
-    return net, likeliest
-
-
-def classify(likeliest, pretrained, pictures: np.ndarray) -> Found:
-    """The five likeliest classes of each picture, a batch at a time."""
-    import jax
-
-    size = min(BATCH, len(pictures))
-    found = []
-    for begin in range(0, len(pictures), size):
-        batch = pictures[begin : begin + size]
-        rows = np.arange(size) % len(batch)  # the last batch repeats its own
-        top = likeliest(pretrained.params, pretrained.statistics, batch[rows])
-        found.append([part[: len(batch)] for part in jax.device_get(top)])
-    probabilities, classes = map(np.concatenate, zip(*found, strict=True))
-    return Found(classes, probabilities)
-
-
-def count(found: Found, labels: np.ndarray) -> dict[str, list[float]]:
-    """Percent right with the first class and with all five, and the 95 % interval."""
-    from jaxdl.measures.statistics import wilson_ci95
-
-    right = found.classes == labels[:, None]
-    hits = {"top1": int(right[:, 0].sum()), "top5": int(right.sum())}
-    return {
-        f"{name}_accuracy_percent": [100 * x for x in wilson_ci95(num, len(labels))]
-        for name, num in hits.items()
-    }
-
-
-def as_result(
-    cfg: Config, counts, pretrained, data_sha256: str, seconds: float
-) -> dict[str, Any]:
-    """The counts for the ledger: one seed; their interval is over pictures."""
-    from jaxdl.train import provenance
-    from jaxdl.train.checkpoint import state_sha256
-
-    deciding = {"model": cfg.model, "weights_sha256": pretrained.digest}
-    protocol = deciding | {
-        "pictures": len(cfg.pictures),
-        "input": "shorter side 256, central 224",
-        "interval": "Wilson's, over pictures",
-    }
-    published = {
-        f"top{k}_accuracy_percent": {"published": f"squeezenet-top{k}"}
-        for k in (1, 5)
-        if cfg.model == "squeezenet" and not cfg.own_weights
-    }
-    identity = json.dumps(["classify", deciding, data_sha256], sort_keys=True)
-    return {
-        "experiment": "classify",
-        "config": deciding,
-        "config_hash": hashlib.sha256(identity.encode()).hexdigest()[:8],
-        "seeds": [0],
-        "steps": 0,
-        "metrics": {
-            name: dict(mean=x, ci95=[low, high], per_seed=[x], protocol=protocol)
-            | published.get(name, {})
-            for name, (x, low, high) in counts.items()
-        },
-        "data": {"name": "labelled pictures", "checksum": data_sha256},
-        "wall_seconds": seconds,
-        "steps_per_second": None,
-        "peak_memory_bytes": provenance.peak_memory_bytes(),
-        "device": provenance.device_name(),
-        "versions": provenance.versions(),
-        "git_commit": provenance.git_commit(),
-        "state_sha256": state_sha256((pretrained.params, pretrained.statistics)),
-    }
-
-
-def report(cfg: Config, classes, found: Found, labels, counts) -> str:
-    """Text for people: five lines a picture, or one if it is labelled."""
-    lines = []
-    for i, path in enumerate(cfg.pictures):
-        rows = [
-            f"{100 * share:5.1f} %  {classes[number].name}"
-            for number, share in zip(
-                found.classes[i], found.probabilities[i], strict=True
-            )
-        ]
-        if labels is None:
-            lines += [str(path), *(f"  {row}" for row in rows)]
-        else:
-            (place,) = np.nonzero(found.classes[i] == labels[i])
-            lines.append(f"{[*(place + 1), '-'][0]} {rows[0]}  {path.name}")
-    for name, (mean, low, high) in counts.items():
-        lines.append(
-            f"{name.split('_')[0]} right: {mean:.1f} % of {len(labels)} pictures "
-            f"(95 % interval {low:.1f} to {high:.1f})"
-        )
-    return "\n".join(lines)
-
-
-def as_json(cfg: Config, classes, found: Found, notes, counts, pretrained) -> str:
-    """The same for programs."""
-    pictures = [
-        {
-            "picture": str(path),
-            "notes": list(said),
-            "classes": [
-                {"index": int(i), "probability": float(share)} | classes[i]._asdict()
-                for i, share in zip(numbers, shares, strict=True)
-            ],
-        }
-        for path, said, numbers, shares in zip(
-            cfg.pictures, notes, found.classes, found.probabilities, strict=True
-        )
-    ]
-    content = {"model": cfg.model, "sha256": pretrained.sha256, "pictures": pictures}
-    return json.dumps(content | {"labelled": counts}, indent=2)
-
-
-def say(text: str) -> None:
-    """Prints for a reader that may go away, such as `head`."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def record(path: Path, result: dict[str, Any]) -> None:
-    """Writes a result; what was printed stays valid if that fails."""
-    from jaxdl.train.folder import write_json
-
-    try:
-        write_json(path, result)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}): name another file with --out"
-        ) from error
-
-
 def run(cfg: Config) -> int:
     """Look at all pictures; what was converted, and checksums, go to standard error."""
     begin = time.perf_counter()
@@ -271,13 +89,13 @@ def run(cfg: Config) -> int:
     found = classify(likeliest, pretrained, pictures)
     counts = {} if labels is None else count(found, labels)
     if cfg.json:
-        say(as_json(cfg, classes, found, notes, counts, pretrained))
+        report.say(report.as_json(cfg, classes, found, notes, counts, pretrained))
     else:
-        say(report(cfg, classes, found, labels, counts))
+        report.say(report.as_text(cfg, classes, found, labels, counts))
     if cfg.out is not None and labels is not None:
         data = hashlib.sha256(pictures.tobytes() + labels.tobytes()).hexdigest()
         seconds = time.perf_counter() - begin
-        record(cfg.out, as_result(cfg, counts, pretrained, data, seconds))
+        report.record(cfg.out, report.as_result(cfg, counts, pretrained, data, seconds))
     return 0
 
 

@@ -33,14 +33,15 @@ from typing import Any, ClassVar, Literal
 import optax
 
 from jaxdl.cli import start
-from jaxdl.data import make_draws
+from jaxdl.data import Task, make_draws
 from jaxdl.measures import make_answers, make_long_lag_evaluate
 from jaxdl.systems.long_lag.figures import long_lag_figures
 from jaxdl.systems.long_lag.networks import make_net
 from jaxdl.systems.long_lag.stopping_rule import make_stopping_init, make_stopping_step
 from jaxdl.systems.long_lag.tasks import make_protocols, task_of
 from jaxdl.train import config
-from jaxdl.train.run import Experiment, run
+from jaxdl.train.experiment import Experiment, Plan
+from jaxdl.train.run import run
 
 WINDOW = 2000  # sequences that the stopping rule looks back on
 
@@ -109,8 +110,7 @@ PRESETS = {
 }
 
 
-@functools.lru_cache(maxsize=16)  # the same command compiles once a process
-def make_experiment(cfg: Config, task) -> Experiment:
+def make_experiment(cfg: Config, task: Task) -> Experiment:
     """The experiment of one task."""
     layer, model = make_net(cfg, task)
     output = cfg.output if isinstance(cfg, Adding) else "logistic"
@@ -128,11 +128,15 @@ def make_experiment(cfg: Config, task) -> Experiment:
     )
 
 
+def plan(cfg: Config) -> Plan:
+    """One net a seed on the task of a configuration."""
+    about = task_of(cfg)
+    return Plan(about.experiment, make_experiment, about.make(cfg), cfg)
+
+
 def train(cfg: Config) -> int:
     """Train until the stopping rule holds, and test."""
-    about = task_of(cfg)
-    task = about.make(cfg)
-    return run(about.experiment, make_experiment(cfg, task), task, cfg).exit_code
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:

@@ -18,24 +18,22 @@ here, but a GRU could be begun likewise.
 """
 
 import dataclasses
-import functools
 import itertools
 import sys
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import optax
 
-from jaxdl import data, models
 from jaxdl.cli import start
+from jaxdl.data import Task, latch, make_draws
 from jaxdl.errors import InputError
-from jaxdl.nn import recurrent
 from jaxdl.systems.rnn_memory.figures import memory_figures
 from jaxdl.systems.rnn_memory.gradient_reach import make_memory_evaluate
-from jaxdl.train import config, step
-from jaxdl.train.experiment import Case, Sweep
-from jaxdl.train.run import Experiment, run
-from jaxdl.train.state import TrainState
-from jaxdl.types import Params
+from jaxdl.systems.rnn_memory.networks import make_net, make_training
+from jaxdl.train import config
+from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
+from jaxdl.train.protocol import fields
+from jaxdl.train.run import run
 
 CellName = Literal["rnn", "gru", "lstm"]
 
@@ -80,53 +78,19 @@ class Config(config.RunConfig):
         config.require_at_least(1, lags=min(self.lags))
 
 
-class State(NamedTuple):
-    """A net in training, and the parameters that it began with."""
-
-    training: TrainState
-    initial: Params
-
-    @property
-    def params(self) -> Params:
-        """Those of now."""
-        return self.training.params
-
-
-@functools.lru_cache(maxsize=32)  # the same command compiles once a process
-def make_experiment(cfg: Config, task) -> Experiment:
+def make_experiment(cfg: Config, data: Task) -> Experiment:
     """The experiment of a configuration with one cell and one lag."""
-    (cell,) = cfg.cells
-    layer = {
-        "rnn": recurrent.elman,
-        "gru": recurrent.gru,
-        "lstm": functools.partial(recurrent.lstm, forget_bias=cfg.forget_bias),
-    }[cell](cfg.hidden_size)
-    model = models.sequence_readout([layer], task.in_size, task.out_size)
+    del data  # it stands for all lags; each case draws from its own task
+    task = latch(cfg.lags[0])
+    layer, model = make_net(cfg, task)
     optimizer = optax.chain(
         optax.clip_by_global_norm(cfg.max_norm), optax.adam(cfg.learning_rate)
     )
-
-    def loss_fn(params, batch, key):
-        del key  # this objective draws nothing
-        logits = model.apply(params, batch.inputs)
-        loss = optax.sigmoid_binary_cross_entropy(logits, batch.targets).mean()
-        return loss, {"loss": loss}
-
-    draws = data.make_draws(cfg.batch_size)
-    init_training = step.make_init(model, optimizer)
-    train_step = step.make_train_step(loss_fn, optimizer)
-
-    def init(key, data, previous):
-        training = init_training(key, data, previous)
-        return State(training, training.params)
-
-    def one_step(state, batch):
-        training, metrics = train_step(state.training, batch)
-        return State(training, state.initial), metrics
-
+    init, step = make_training(model, optimizer)
+    draws = make_draws(cfg.batch_size)
     return Experiment(
         init=init,
-        step=one_step,
+        step=step,
         evaluate=make_memory_evaluate(layer, model.apply, task),
         figures=lambda record: {},
         batch=lambda _, key, step: draws(task, key, step),
@@ -138,13 +102,9 @@ def protocols(cfg: Config) -> dict[str, Any]:
     """How what a case finds was measured."""
     (cell,), (lag,) = cfg.cells, cfg.lags
     shared = {
-        "cell": cell,
-        "lag": lag,
-        "hidden_size": cfg.hidden_size,
+        **{"cell": cell, "lag": lag, "hidden_size": cfg.hidden_size},
         "optimizer": f"Adam, gradients cut to {cfg.max_norm:g}",
-        "learning_rate": cfg.learning_rate,
-        "batch_size": cfg.batch_size,
-        "steps": cfg.steps,
+        **fields(cfg, "learning_rate", "batch_size", "steps"),
     }
     if cell == "lstm":
         shared["forget_bias"] = cfg.forget_bias
@@ -152,17 +112,21 @@ def protocols(cfg: Config) -> dict[str, Any]:
     return {"solved": shared | {"solved_if": solved}}
 
 
-def train(cfg: Config) -> int:
-    """Run the cases."""
-    cfg = config.fill_defaults(cfg, {"eval_every": max(1, cfg.steps)})
+def plan(cfg: Config) -> Plan:
+    """A case for each cell and lag."""
+    if cfg.eval_every is None:
+        cfg = dataclasses.replace(cfg, eval_every=max(1, cfg.steps))
     cases = {}
     for cell, lag in itertools.product(cfg.cells, cfg.lags):
         case = dataclasses.replace(cfg, cells=(cell,), lags=(lag,))
-        cases[f"{cell}-{lag}"] = Case(case, make_experiment(case, data.latch(lag)))
-    # Each case draws from its own task; the longest stands for them all.
-    tasks = dataclasses.replace(data.latch(max(cfg.lags)), name="latch")
-    figures = memory_figures
-    return run("rnn_memory", Sweep(cases, figures), tasks, cfg).exit_code
+        cases[f"{cell}-{lag}"] = Case(case, make_experiment)
+    tasks = dataclasses.replace(latch(max(cfg.lags)), name="latch")
+    return Plan("rnn_memory", Sweep(cases, memory_figures), tasks, cfg)
+
+
+def train(cfg: Config) -> int:
+    """Train what is planned."""
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:

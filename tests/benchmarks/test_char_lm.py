@@ -60,7 +60,7 @@ def test_training_equals_pytorch(twin, cfg, data):
 
 def test_evaluation_equals_pytorch(twin, cfg, data):
     script = twin.experiment_script()
-    experiment = script.make_experiment(cfg, data.alphabet)
+    experiment = script.make_experiment(cfg, data)
     params = twin.initial_params(experiment, data, 3)
     state = types.SimpleNamespace(params=params)
     ours = experiment.evaluate(state, data, seed_keys(3).evaluate, True)

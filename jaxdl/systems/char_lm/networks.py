@@ -81,3 +81,14 @@ def char_lm(
         return jnp.tanh(last[1]) if cell == "lstm" else last
 
     return CharModel(init, apply, net.initial_carry, memory)
+
+
+def model_of(cfg: Any, alphabet: str) -> CharModel:
+    """The model of a configuration, for texts of one alphabet.
+
+    Args:
+      cfg: with `hidden_size`, `layers` and `cell`.
+      alphabet: the characters that there are.
+    """
+    options = dict(num_layers=cfg.layers, cell=cfg.cell)
+    return char_lm(len(alphabet), cfg.hidden_size, **options)

@@ -121,9 +121,8 @@ def test_a_file_without_its_name(script, tmp_path, monkeypatch, capsys):
 
 def test_protocol_has_the_fields_of_the_published_figure(script):
     from jaxdl.systems.char_lm.data import make_text
-    from jaxdl.train.config import fill_defaults
 
-    cfg = fill_defaults(script.Config(), script.SHAKESPEARE)
+    cfg = script.PRESETS["tiny_shakespeare"]
     entries = json.loads(PUBLISHED.read_text())
     (published,) = (e for e in entries if e["id"] == "nanogpt-tiny-shakespeare")
     protocol = script.protocols(cfg, make_text("tiny_shakespeare", "abc" * 9999))

@@ -16,6 +16,7 @@ from PIL import Image
 from jaxdl.ledger.schema import read_result
 from jaxdl.measures.statistics import wilson_ci95
 from jaxdl.models import squeezenet
+from jaxdl.systems.classify import recognition
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = ROOT / "experiments" / "classify.py"
@@ -109,8 +110,8 @@ def test_json_text_and_counts_agree(script, flags, pictures, tmp_path, capsys):
 
 
 def test_counts_of_known_answers(script):
-    found = script.Found(np.array([[3, 1], [0, 2], [2, 0], [1, 3]]), None)
-    counts = script.count(found, np.array([3, 2, 1, 1]))
+    found = recognition.Found(np.array([[3, 1], [0, 2], [2, 0], [1, 3]]), None)
+    counts = recognition.count(found, np.array([3, 2, 1, 1]))
     assert [counts[f"top{k}_accuracy_percent"][0] for k in (1, 5)] == [50, 75]
 
 
@@ -126,7 +127,7 @@ def test_more_pictures_than_a_batch(script, monkeypatch):
     pretrained = types.SimpleNamespace(params={}, statistics={})
     pictures = np.arange(10, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
     for num in (1, 4, 5, 10):
-        found = script.classify(likeliest, pretrained, pictures[:num])
+        found = recognition.classify(likeliest, pretrained, pictures[:num])
         assert found.classes[:, 0].tolist() == list(range(num))
     assert seen == [1, 4, 4, 4, 4, 4, 4]
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from jaxdl.ledger.published import all_published
 from jaxdl.ledger.rows import ledger_rows
+from jaxdl.systems.generative_vs_discriminative import cases
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (
@@ -46,7 +47,7 @@ def test_a_result_for_each_case(result, script):
     assert known["image_nats"]["protocol"]["fitted_to"] > 100
     for name in CURVES:
         metrics = result["cases"][name]["metrics"]
-        for model in script.MODELS:
+        for model in cases.MODELS:
             first, last = (metrics[f"{model}_{end}"] for end in ("first", "last"))
             assert 0 <= last["mean"] <= first["mean"] <= 60
             assert len(set(last["per_seed"])) == 2  # seeds draw sets of their own
@@ -82,10 +83,10 @@ def test_ledger_rows_of_the_toy(folder, tmp_path):
 
 def test_many_points_reach_what_a_model_can(script):
     """Where the form is right that is the lowest error of all."""
-    problem = script.two_classes.computed_problem("correlated", 2)
+    problem = cases.two_classes.computed_problem("correlated", 2)
     x, labels = problem.draw(jax.random.key(0), 20_000)
     options = dict(ridge=1e-6, penalty=1e-3)
-    lines = script.fit_lines(x, labels, jnp.ones(20_000), **options)
+    lines = cases.fit_lines(x, labels, jnp.ones(20_000), **options)
     errors = {name: float(problem.error(*line)) for name, line in lines.items()}
     for name in ("logistic", "discriminant"):
         assert errors[name] == pytest.approx(problem.lowest, abs=0.001)
