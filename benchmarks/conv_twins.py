@@ -11,7 +11,6 @@ without a tape and, in the generator's step, no gradients of the discriminator.
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from jaxdl.adversarial.networks import GAN
-from jaxdl.data.load import Split
+from jaxdl.data.load import Images, Split
 from jaxdl.models.lenet import LeNet, build_lenet
 from jaxdl.models.lenet_layers import C3_INPUTS
 from jaxdl.train.config import fill_defaults
@@ -61,8 +60,9 @@ def lenet_case(model: str, **options: Any) -> Case:
     """The training of experiments/lenet.py; `options` go before its recipe."""
     script = load_script("experiments/lenet.py")
     cfg = dataclasses.replace(script.PRESETS["mnist"], model=model, **options)
-    shape, count = (28, 28, 1), SimpleNamespace(image=range(50_000))
-    data = SimpleNamespace(name="mnist", image_shape=shape, train=count, test=count)
+    shape = (28, 28, 1)
+    split = Split(jnp.zeros((1, *shape), jnp.uint8), jnp.zeros(1, jnp.int32))
+    data = Images(split, split, split, "mnist", "0" * 64)  # only the form counts
     twin = {"lenet5": lenet5_twin, "modern": modern_twin}[model]
     return Case(
         script.make_experiment(cfg, data)._replace(

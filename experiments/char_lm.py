@@ -7,8 +7,7 @@
 The default text is the source of Python's standard library, and takes a minute on two
 CPU cores; tiny Shakespeare takes five minutes a seed. Training is by truncated
 backpropagation through time, with the state carried from window to window. The same
-command with another prompt, temperature, number or length of samples trains nothing
-again. Ours, and a PyTorch twin beside it: experiments/README.md.
+command with another prompt or temperature trains nothing again.
 """
 
 import dataclasses

@@ -80,12 +80,14 @@ class Config(config.RunConfig):
         check_distortion(distortion_of(self))
 
 
-LARGE = dict(steps=12_000, translation=2.0, learning_rate=4e-3, weight_decay=0.2)
+MNIST = Config(
+    data="mnist", steps=12_000, translation=2.0, learning_rate=4e-3, weight_decay=0.2
+)
 PRESETS = {
     "digits": Config(),
-    "mnist": Config(data="mnist", **LARGE),
-    "fashion_mnist": Config(data="fashion_mnist", **LARGE),
-    "cifar10_subset": Config(data="cifar10_subset", **LARGE | dict(steps=3_000)),
+    "mnist": MNIST,
+    "fashion_mnist": dataclasses.replace(MNIST, data="fashion_mnist"),
+    "cifar10_subset": dataclasses.replace(MNIST, data="cifar10_subset", steps=3_000),
 }
 
 

@@ -82,11 +82,13 @@ class Config(config.RunConfig):
         return min(self.hidden_size, math.prod(IMAGE_SHAPES[self.data]))
 
 
-LARGE = dict(steps=30_000, batch_size=100, hidden_size=500, ais_steps=10_000)
+MNIST = Config(
+    data="mnist", steps=30_000, batch_size=100, hidden_size=500, ais_steps=10_000
+)
 PRESETS = {
     "digits": Config(),
-    "mnist": Config(data="mnist", **LARGE),
-    "fashion_mnist": Config(data="fashion_mnist", **LARGE),
+    "mnist": MNIST,
+    "fashion_mnist": dataclasses.replace(MNIST, data="fashion_mnist"),
 }
 
 

@@ -117,7 +117,7 @@ def test_counts_of_known_answers(script):
 
 def test_more_pictures_than_a_batch(script, monkeypatch):
     """Each picture gets its own answer, those of the last, shorter batch too."""
-    monkeypatch.setattr(script, "BATCH", 4)
+    monkeypatch.setattr(recognition, "BATCH", 4)
     seen = []
 
     def likeliest(params, statistics, batch):
@@ -196,7 +196,7 @@ def test_a_reader_that_goes_away():
         "import importlib.util, sys; "
         f"spec = importlib.util.spec_from_file_location('c', {str(PATH)!r}); "
         "c = importlib.util.module_from_spec(spec); sys.modules['c'] = c; "
-        "spec.loader.exec_module(c); sys.stdin.readline(); c.say('x' * 10**6)"
+        "spec.loader.exec_module(c); sys.stdin.readline(); c.report.say('x' * 10**6)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
