@@ -25,7 +25,7 @@ from jaxdl.adversarial.networks import GAN
 from jaxdl.data.load import Images, Split
 from jaxdl.models.lenet import LeNet, build_lenet
 from jaxdl.models.lenet_layers import C3_INPUTS
-from jaxdl.train.config import fill_defaults
+from jaxdl.systems.dcgan.data import image_shape
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.train.step import make_uniform_batch
@@ -61,11 +61,9 @@ def lenet_case(model: str, **options: Any) -> Case:
     script = load_script("experiments/lenet.py")
     cfg = dataclasses.replace(script.PRESETS["mnist"], model=model, **options)
     shape = (28, 28, 1)
-    split = Split(jnp.zeros((1, *shape), jnp.uint8), jnp.zeros(1, jnp.int32))
-    data = Images(split, split, split, "mnist", "0" * 64)  # only the form counts
     twin = {"lenet5": lenet5_twin, "modern": modern_twin}[model]
     return Case(
-        script.make_experiment(cfg, data)._replace(
+        script.make_experiment(cfg, form_of_data("mnist", shape))._replace(
             batch=make_uniform_batch(cfg.batch_size)
         ),
         build_lenet(model, shape),
@@ -76,18 +74,24 @@ def lenet_case(model: str, **options: Any) -> Case:
     )
 
 
+def form_of_data(name: str, image_shape: tuple[int, int, int]) -> Images:
+    """Images of which only the form counts."""
+    split = Split(jnp.zeros((1, *image_shape), jnp.uint8), jnp.zeros(1, jnp.int32))
+    return Images(split, split, split, name, "0" * 64)
+
+
 def dcgan_case(data: str, **options: Any) -> Case:
     """The training of experiments/dcgan.py, likewise."""
     script = load_script("experiments/dcgan.py")
-    cfg = fill_defaults(script.Config(data=data, **options), script.RECIPES[data])
-    shape = script.image_shape(cfg)
+    cfg = dataclasses.replace(script.PRESETS[data], **options)
+    shape = image_shape(cfg)
     sizes = shape, cfg.base_channels
 
     def make_twins():
         return generator_twin(*sizes, cfg.latent_size), discriminator_twin(*sizes)
 
     gan, _ = script.build(cfg)
-    experiment = script.make_experiment(cfg)
+    experiment = script.make_experiment(cfg, form_of_data(data, shape))
     return Case(experiment, gan, shape, cfg.batch_size, make_twins, dcgan_loop)
 
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import Array, Float
@@ -11,6 +11,8 @@ from jaxtyping import Array, Float
 from jaxdl.data import IMAGE_SHAPES
 from jaxdl.errors import InputError
 from jaxdl.models.lenet import NUM_CLASSES, build_lenet
+from jaxdl.systems.dcgan.coloured import PREFIX
+from jaxdl.systems.dcgan.measures import fitted_to
 from jaxdl.train.checkpoint import state_sha256
 from jaxdl.train.folder import read_json
 from jaxdl.train.load import load_trees
@@ -84,3 +86,37 @@ def load_lenet(folder: str | Path) -> Classifier:
         shape,
         NUM_CLASSES,
     )
+
+
+def load_classifier(cfg: Any) -> Classifier | None:
+    """The classifier of a configuration, made to take its images; None without one.
+
+    Args:
+      cfg: with `classifier`, the folder of its run or None, `data`, and
+        `classifier_digest`, which is compared unless it is None.
+
+    Raises:
+      InputError: for a digest without a folder, if the net was trained on other data
+        or has another digest, and as `load_lenet` does.
+    """
+    if cfg.classifier is None:
+        if cfg.classifier_digest is not None:
+            raise InputError("--classifier-digest needs --classifier FOLDER")
+        return None
+    found = load_lenet(cfg.classifier)
+    wanted = cfg.data.removeprefix(PREFIX)
+    if found.data != wanted:
+        raise InputError(
+            f"the classifier in {cfg.classifier} was trained on {found.data}: give a "
+            f"run of experiments/lenet.py on {wanted}"
+        )
+    if cfg.classifier_digest not in (None, found.digest):
+        raise InputError(
+            f"the classifier in {cfg.classifier} has the digest {found.digest}: "
+            f"expected {cfg.classifier_digest}, as --classifier-digest says"
+        )
+    logits, features = (
+        jax.jit(lambda x, fn=fn: fn(fitted_to(found.image_shape, x)))
+        for fn in (found.logits, found.features)
+    )
+    return found._replace(logits=logits, features=features)

@@ -14,6 +14,9 @@ COLOURS = ("red", "green", "blue")
 
 DIGITS = 10
 
+PREFIX = "coloured_"
+"""Of the names of coloured data sets."""
+
 
 def coloured(images: Images) -> Images:
     """Grey images, each in one of three pure colours; the label tells both attributes.
@@ -43,7 +46,7 @@ def coloured(images: Images) -> Images:
         for split in (images.train, images.validation, images.test)
     ]
     checksum = images_checksum(splits)
-    name = f"coloured_{images.name}"
+    name = f"{PREFIX}{images.name}"
     train, validation, test = (
         Split(jnp.asarray(image), jnp.asarray(label)) for image, label in splits
     )

@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxdl.adversarial.networks import GAN
 from jaxdl.adversarial.population_statistics import (
     NUM_STATISTICS,
     make_params_with_population_statistics,
@@ -16,17 +18,43 @@ from jaxdl.adversarial.population_statistics import (
 from jaxdl.adversarial.sampler import CHUNK
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import unit_pixels
-from jaxdl.systems.dcgan.coloured import colour_of_image
+from jaxdl.systems.dcgan.coloured import PREFIX, colour_of_image
+from jaxdl.systems.dcgan.data import image_shape
 from jaxdl.systems.dcgan.latent_arithmetic import (
     LatentArithmetic,
     latent_arithmetic,
     make_attributes,
 )
 from jaxdl.systems.dcgan.measures import MeasureFn
+from jaxdl.systems.dcgan.networks import dcgan_features
 from jaxdl.types import Model, Params, PRNGKey
 
 ArithmeticFn = Callable[[Params, PRNGKey, int], LatentArithmetic]
 """`arithmetic(gen_params, key, num_trials)`."""
+
+
+def make_extras(
+    cfg: Any, gan: GAN, classifier: Any
+) -> tuple[ArithmeticFn | None, tuple[MeasureFn, ...]]:
+    """Latent arithmetic, if it can be judged, and the measures of a configuration.
+
+    Args:
+      cfg: with `data`, `networks`, `arithmetic_trials`, `base_channels`, and what
+        `image_shape` needs. Coloured digits with a classifier have sums of latents; a
+        convolutional discriminator of CIFAR-10 has its features judged.
+      gan: the networks.
+      classifier: with a function `logits` of grey images; None without one.
+    """
+    shape = image_shape(cfg)
+    if classifier is not None and cfg.data.startswith(PREFIX):
+        arithmetic = make_arithmetic(
+            gan.generator, gan.latent_size, shape, classifier.logits
+        )
+        return arithmetic, (make_arithmetic_measure(arithmetic, cfg.arithmetic_trials),)
+    if cfg.data == "cifar10_subset" and cfg.networks == "dcgan":
+        features = dcgan_features(shape, base_channels=cfg.base_channels)
+        return None, (make_feature_accuracy(features),)
+    return None, ()
 
 
 def make_arithmetic(

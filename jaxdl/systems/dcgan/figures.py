@@ -7,9 +7,36 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from jaxdl.adversarial.figures import gan_figures
+from jaxdl.adversarial.sampler import Sampler
 from jaxdl.figures.grids import figure_of_images, new_figure
 from jaxdl.ops.images import to_bytes
-from jaxdl.systems.dcgan.pictures import DcganPictures, Spectra
+from jaxdl.systems.dcgan.pictures import (
+    Arithmetic,
+    DcganPictures,
+    Spectra,
+    make_dcgan_pictures,
+)
+from jaxdl.train.experiment import Record
+from jaxdl.train.seeds import seed_keys
+from jaxdl.types import FiguresFn
+
+
+def make_dcgan_figures(sampler: Sampler, arithmetic: Arithmetic | None) -> FiguresFn:
+    """`figures(record)`: those of the first seed's generator.
+
+    Args:
+      sampler: of the generator.
+      arithmetic: as for `make_dcgan_pictures`.
+    """
+
+    def figures(record: Record) -> dict[str, Any]:
+        assert record.states is not None
+        key = seed_keys(record.config.seed).figures
+        params = record.states[0].gen_params
+        drawn = sampler, params, record.data, key, arithmetic
+        return dcgan_figures(record, make_dcgan_pictures(*drawn))
+
+    return figures
 
 
 def dcgan_figures(record: Any, pictures: DcganPictures) -> dict[str, Any]:

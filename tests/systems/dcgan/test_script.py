@@ -117,14 +117,14 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 def test_the_fully_connected_gan_is_measured_likewise(script):
     argv = dict(data="digits", networks="mlp", steps=1, batch_size=8)
     argv |= dict(image_size=16, base_channels=1, measured_samples=20)
-    cfg = script.Config(**argv)
-    experiment, data = script.make_experiment(cfg), script.load(cfg)
+    _, make, data, cfg = script.plan(script.Config(**argv))
+    experiment = make(cfg, data)
     check_step(experiment, data, cfg)
     state = experiment.init(jax.random.key(0), data, None)
     found = experiment.evaluate(state, data, jax.random.key(1), True)
     boards = {f"{kind}checkerboard_{n}" for kind in ("", "real_") for n in (2, 4)}
     assert found.keys() == boards | {"value", "d_real", "d_fake", "samples"}
-    assert "upsampling" not in script.make_protocols(cfg, data)["frechet"]
+    assert "upsampling" not in experiment.protocols["frechet"]
 
 
 BAD = [
