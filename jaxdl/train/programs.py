@@ -95,10 +95,15 @@ def lower_steps(plan: Plan, platforms: Sequence[str] = PLATFORMS) -> dict[str, A
                 state = phase.experiment.init(keys.init, data, previous)
                 return phase.experiment.step(state, batch(data, keys.batch, 0))
 
+            # Leaves alone: data may check the types of what it is rebuilt from.
             arguments = (plan.data, previous)
-            forms = jax.tree.map(jax.typeof, arguments)
+            leaves, treedef = jax.tree.flatten(arguments)
+
+            def of_leaves(leaves, one_step=one_step, treedef=treedef):
+                return one_step(*jax.tree.unflatten(treedef, leaves))
+
             name = f"{path}/{phase.name}".strip("/")
-            export = jax.export.export(jax.jit(one_step), platforms=platforms)
-            lowered[name] = export(*forms)
+            export = jax.export.export(jax.jit(of_leaves), platforms=platforms)
+            lowered[name] = export(leaves)
             previous, _ = jax.eval_shape(one_step, *arguments)
     return lowered

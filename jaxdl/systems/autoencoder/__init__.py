@@ -10,7 +10,7 @@ SYSTEM = System(
         "--hidden-sizes 6 --latent-size 3 --code-sizes 1 --feature-size 5 "
         "--batch-size 16 --eval-every 20 --block-steps 10"
     ),
-    figures=(),
+    figures=("code_size", "latent_map", "reconstructions", "training"),
     picture="autoencoder-digits-latent_map.png",
     records={
         "autoencoder-mnist.json": (

@@ -9,7 +9,7 @@ SYSTEM = System(
         "--methods pacgan --steps 20 --batch-size 8 --seeds 1 "
         "--eval-every 10 --block-steps 10"
     ),
-    figures=(),
+    figures=("coverage", "seeds", "training"),
     picture="gan_modes-grid-coverage.png",
     records={
         "gan_modes-grid.json": "--target grid",

@@ -10,7 +10,7 @@ SYSTEM = System(
         "--batch-size 8 --disc-steps 2 --hidden-size 4 --num-layers 2 "
         "--block-steps 10 --eval-every 10"
     ),
-    figures=(),
+    figures=("annulus-others",),
     picture="gan_theory-two_moons-maps.png",
     records={
         "gan_theory.json": "",

@@ -9,7 +9,7 @@ SYSTEM = System(
         "--cases sigmoid-rbm relu --steps 20 --pretrain-steps 10 "
         "--hidden-sizes 12 --block-steps 10 --eval-every 10"
     ),
-    figures=(),
+    figures=("filters", "gradients", "pretraining", "test_error", "training"),
     picture="greedy_pretraining-mnist_basic-test_error.png",
     records={
         "greedy_pretraining-mnist_basic.json": "--data mnist_basic --seeds 3",

@@ -9,7 +9,7 @@ SYSTEM = System(
         "--cases tanh relu-he --steps 20 --hidden-size 8 --depths 2 "
         "--study-size 8 --block-steps 10 --eval-every 10"
     ),
-    figures=(),
+    figures=("activations", "signals_training", "test_error", "training"),
     picture="vanishing_gradient-gradients_by_depth.png",
     records={
         "vanishing_gradient-mnist.json": (

@@ -1,9 +1,8 @@
-"""Every experiment script, at toy size, as a user starts it."""
+"""The GAN as a user starts it; it stands for the flags that all scripts share."""
 
 import contextlib
 import io
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import filelock
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,50 +20,8 @@ from jaxdl.data import builders
 from jaxdl.ledger.published import all_published
 from jaxdl.ledger.schema import read_result
 
-ROOT = Path(__file__).resolve().parents[1]
-SWEEPS = {
-    "autoencoder",
-    "classify",  # it runs nothing
-    "gan_modes",
-    "gan_theory",
-    "generative_vs_discriminative",
-    "greedy_pretraining",
-    "long_lag",
-    "rnn_memory",
-    "transfer",
-    "vanishing_gradient",
-}  # each has a file of its own in tests/experiments
-SCRIPTS = sorted(
-    path for path in ROOT.glob("experiments/*.py") if path.stem not in SWEEPS
-)
-TOY = {
-    "char_lm": "--steps 20 --hidden-size 8 --eval-every 10 --block-steps 10".split(),
-    "dcgan": [
-        *"--steps 20 --base-channels 2 --batch-size 8 --latent-size 5".split(),
-        *"--measured-samples 50 --eval-every 10 --block-steps 10".split(),
-    ],
-    "gan": "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split(),
-    "lenet": "--steps 20 --batch-size 8 --eval-every 10 --block-steps 10".split(),
-    "rbm": [
-        *"--steps 20 --hidden-size 5 --ais-steps 20".split(),
-        *"--ais-chains 10 --eval-every 10 --block-steps 10".split(),
-    ],
-    "xor": "--steps 20 --nets 50 --eval-every 10 --block-steps 10".split(),
-    "perceptron": "--steps 20 --inputs 3 --block-steps 10".split(),
-}
-FIGURES = {
-    "char_lm": {"curves", "cells"},
-    "dcgan": {
-        *("samples", "progress", "nearest", "interpolation"),
-        *("curves", "spectrum"),
-    },
-    "gan": {"samples", "progress", "nearest", "interpolation", "curves"},
-    "lenet": {"maps", "filters", "worst", "confusion", "curves"},
-    "rbm": {"filters", "fantasies", "reconstructions", "curves"},
-    "xor": {"regions", "loss"},
-    "perceptron": {"lines", "counts"},
-}
-UNPUBLISHED = {"char_lm", "dcgan", "gan", "lenet", "rbm", "xor"}  # on toy data
+ROOT = Path(__file__).resolve().parents[3]
+TOY = "--steps 20 --parzen-samples 50 --eval-every 10 --block-steps 10".split()
 SEED_STATES = "state_sha256_per_seed"
 
 
@@ -83,35 +39,11 @@ def words(text: str) -> str:
 
 
 class Finished(NamedTuple):
-    """A finished run: its script, its folder, what it printed and found."""
+    """A finished run."""
 
-    name: str
-    main: object
-    home: Path
     folder: Path
     printed: str
     result: dict
-
-
-@pytest.fixture(scope="module", params=SCRIPTS, ids=lambda path: path.stem)
-def finished(request, tmp_path_factory, load_script):
-    """A run of each script in its default folder, below an empty one."""
-    name = request.param.stem
-    assert name in TOY, f"give {name} its toy size at the top of this file"
-    home = tmp_path_factory.mktemp(name)
-    main = load_script(request.param).main
-    printed = io.StringIO()
-    with contextlib.chdir(home), contextlib.redirect_stdout(printed):
-        assert main(TOY[name]) == 0
-    (result,) = home.rglob("result.json")
-    return Finished(
-        name,
-        main,
-        home,
-        result.parent,
-        printed.getvalue(),
-        json.loads(result.read_text()),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -125,125 +57,35 @@ def gan_run(gan, tmp_path_factory):
 
     def run(*flags):
         folder = tmp_path_factory.mktemp("gan") / "run"
-        assert gan([*TOY["gan"], *flags, "--out", str(folder)]) == 0
+        assert gan([*TOY, *flags, "--out", str(folder)]) == 0
         return json.loads((folder / "result.json").read_text()), folder
 
     return run
 
 
-# A run
-
-
-def test_default_folder_is_named_by_script_and_data(finished):
-    path = finished.folder.relative_to(finished.home)
-    assert path.parts[:2] == ("runs", finished.name)
-    data, _, digest = path.name.rpartition("-")
-    assert data == finished.result["data"]["name"]
-    assert digest == finished.result["config_hash"] and len(digest) == 8
-    assert finished.printed.splitlines()[0] == f"run folder: {path}"
-
-
-def test_what_a_run_leaves_behind(finished):
-    found = {path.name for path in finished.folder.iterdir()}
-    assert {"config.json", "metrics.jsonl", "checkpoints", "figures"} < found
-    assert any(name.startswith("events.out.tfevents.") for name in found)
-    assert not any("tmp" in name for name in contents(finished.folder))
-    steps = [json.loads(x)["step"] for x in (finished.folder / "metrics.jsonl").open()]
-    assert steps == sorted(set(steps)) and steps[-1] == finished.result["steps"]
-
-
-def test_result_fields(finished):
-    result = read_result(finished.folder / "result.json")  # as the ledger reads it
-    assert result["experiment"] == finished.name
-    assert result["seeds"] == [0]
-    assert result["config"]["steps"] == result["steps"] == 20
-    assert {"name", "checksum"} == result["data"].keys()
-    assert len(result["data"]["checksum"]) == len(result["state_sha256"]) == 64
-    assert result["wall_seconds"] > 0 and result["steps_per_second"] > 0
-    assert 50e6 < result["peak_memory_bytes"] < 20e9
-    assert result["versions"]["jax"] == jax.__version__
-    assert {"jaxdl", "python"} < result["versions"].keys()
-    assert result["device"] and "git_commit" in result
-    assert result["metrics"]
-    for metric in result["metrics"].values():
-        (value,) = metric["per_seed"]
-        assert math.isfinite(value) and metric["mean"] == value
-        assert metric["ci95"] is None  # one seed has no interval
-        assert isinstance(metric["protocol"], dict)
-    text = (finished.folder / "result.json").read_text()
-    for path in (finished.home, ROOT, Path.home()):
-        assert str(path) not in text or path == Path("/")
-
-
-def test_results_refer_to_published_figures(finished):
-    known = all_published()
-    metrics = finished.result["metrics"].values()
-    referring = [metric for metric in metrics if metric.get("published")]
-    assert bool(referring) is (finished.name not in UNPUBLISHED)
-    for metric in referring:
-        published = known[metric["published"]].protocol
-        assert metric["protocol"].keys() == published.keys()
-
-
-def test_figures(finished):
-    paths = sorted((finished.folder / "figures").iterdir())
-    assert {path.name for path in paths} == {f"{x}.png" for x in FIGURES[finished.name]}
-    for path in paths:
-        picture = Image.open(path)
-        assert picture.format == "PNG" and picture.width >= 900
-        assert 100 <= picture.height <= 2.5 * picture.width
-        assert np.asarray(picture.convert("L")).std() > 5  # it is not blank
-
-
-def test_second_call_prints_the_result_again(finished, capsys, monkeypatch):
-    monkeypatch.chdir(finished.home)
-    before = contents(finished.home)
-    assert finished.main(TOY[finished.name]) == 0
-    out, err = capsys.readouterr()
-    assert contents(finished.home) == before
-    assert err == ""
-    lines = finished.printed.splitlines()
-    assert out.splitlines() == lines[:1] + lines[-(len(out.splitlines()) - 1) :]
-    for name in finished.result["metrics"]:
-        assert name in out
-    assert finished.result["state_sha256"][:16] in out
+@pytest.fixture(scope="module")
+def finished(gan, tmp_path_factory):
+    """The toy run: its folder, what it printed, its result."""
+    folder = tmp_path_factory.mktemp("gan") / "run"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert gan([*TOY, "--out", str(folder)]) == 0
+    result = json.loads((folder / "result.json").read_text())
+    return Finished(folder, printed.getvalue(), result)
 
 
 @pytest.fixture(scope="module")
-def untrained(finished):
-    """The folder of a run of 0 steps that set a copy of the finished run aside."""
-    folder = finished.home / "copies" / "run"
-    shutil.copytree(finished.folder, folder)
-    argv = [*TOY[finished.name], "--steps", "0", "--out", str(folder), "--overwrite"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        assert finished.main(argv) == 0
-    yield folder
-    shutil.rmtree(folder.parent)
+def untrained(gan, tmp_path_factory):
+    """The folder of a run of 0 steps."""
+    folder = tmp_path_factory.mktemp("gan") / "run"
+    assert gan([*TOY, "--steps", "0", "--out", str(folder)]) == 0
+    return folder
 
 
-def test_no_steps_evaluates_the_initial_state(finished, untrained):
-    result = read_result(untrained / "result.json")
-    assert result["steps"] == 0
-    assert result["metrics"].keys() == finished.result["metrics"].keys()
-    assert result["state_sha256"] != finished.result["state_sha256"]
-    assert any((untrained / "figures").glob("*.png"))
-    before = contents(untrained)
-    argv = [*TOY[finished.name], "--steps", "0", "--out", str(untrained)]
-    assert finished.main(argv) == 0
-    assert contents(untrained) == before
-
-
-def test_overwrite_sets_the_old_run_aside(finished, untrained):
-    (aside,) = (path for path in untrained.parent.iterdir() if path != untrained)
-    assert contents(aside) == contents(finished.folder)
-
-
-# The GAN's flags
+# Flags
 
 
 def test_seeds_one_after_the_other(gan_run, finished):
-    if finished.name != "gan":
-        pytest.skip("compared with the GAN's run")
     # What cannot change the bits is changed too: when it evaluates, saves, logs.
     flags = "--seeds 2 --executor sequential --eval-every 15 --save-every 5"
     flags += " --block-steps 5 --log-every 1"
@@ -267,8 +109,6 @@ def test_seeds_one_after_the_other(gan_run, finished):
 
 def test_the_gans_health(finished):
     """Three lines were logged, which is too few, and says so."""
-    if finished.name != "gan":
-        pytest.skip("it is the GAN's")
     (health,) = finished.result["remarks"]["health"]
     assert health["verdict"] == "unknown" and health["score"] is None
     assert f"health  seed 0: {health['text']}\n" in finished.printed
@@ -286,8 +126,6 @@ def test_seeds_in_one_program_with_the_other_loss(gan_run):
 
 
 def test_the_default_loss_does_not_saturate(finished):
-    if finished.name != "gan":
-        pytest.skip("it is the GAN's")
     first = json.loads((finished.folder / "metrics.jsonl").open().readline())
     assert first["step"] == 1 and first["train"]["gen_loss"][0] > 0
 
@@ -295,8 +133,6 @@ def test_the_default_loss_does_not_saturate(finished):
 @pytest.fixture
 def gan_copy(finished, tmp_path):
     """A copy of the GAN's finished run."""
-    if finished.name != "gan":
-        pytest.skip("it is the GAN's")
     shutil.copytree(finished.folder, tmp_path / "run")
     return tmp_path / "run"
 
@@ -413,7 +249,7 @@ def test_a_source_folder_that_is_not_there(gan, empty, capsys):
 
 
 def test_a_run_of_another_configuration(gan, gan_copy, capsys):
-    argv = [*TOY["gan"], "--learning-rate", "0.5", "--out", str(gan_copy)]
+    argv = [*TOY, "--learning-rate", "0.5", "--out", str(gan_copy)]
     said = refused(gan, argv, gan_copy.parent, capsys)
     assert "config.learning_rate: 0.0005, now 0.5" in said and "--overwrite" in said
     assert "batch_size" not in said  # that one agrees
@@ -423,7 +259,7 @@ def test_a_locked_folder(gan, gan_copy, capsys):
     for name in ("result.json", ".lock"):
         (gan_copy / name).unlink()
     with filelock.FileLock(gan_copy / ".lock"):
-        argv = [*TOY["gan"], "--out", str(gan_copy)]
+        argv = [*TOY, "--out", str(gan_copy)]
         said = refused(gan, argv, gan_copy.parent, capsys)
         assert "is locked" in said
         assert "is locked" in refused(gan, [*argv, "--overwrite"], gan_copy, capsys)
@@ -432,7 +268,7 @@ def test_a_locked_folder(gan, gan_copy, capsys):
 @pytest.mark.parametrize("name", ["notes/run", "notes", "x" * 300], ids=lambda x: x[:9])
 def test_a_folder_that_cannot_be_written(gan, name, empty, capsys):
     (empty / "notes").write_text("years of work")
-    said = refused(gan, [*TOY["gan"], "--out", name], empty, capsys)
+    said = refused(gan, [*TOY, "--out", name], empty, capsys)
     assert name in said and "--out" in said
 
 
@@ -440,13 +276,13 @@ def test_a_read_only_folder(gan, empty, capsys):
     if os.geteuid() == 0:
         pytest.skip("no folder is closed to root")
     (empty / "home").mkdir(mode=0o500)
-    said = refused(gan, [*TOY["gan"], "--out", "home/run"], empty, capsys)
+    said = refused(gan, [*TOY, "--out", "home/run"], empty, capsys)
     assert "cannot be written" in said
 
 
 def test_a_folder_of_something_else(gan, empty, capsys):
     (empty / "notes.txt").write_text("years of work")
-    said = refused(gan, [*TOY["gan"], "--out", str(empty)], empty, capsys)
+    said = refused(gan, [*TOY, "--out", str(empty)], empty, capsys)
     assert "not a run's folder" in said and "notes.txt" in said
 
 
