@@ -1,4 +1,4 @@
-"""Greedy training: one layer at a time, on what the layers below make of the data."""
+"""Greedy training: one layer at a time, on the features of the layers below."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,9 +31,8 @@ def make_greedy_init(
     """`init(key, data, previous) -> GreedyState`: a new layer on those before.
 
     Args:
-      init_fn: `init_fn(key, data) -> params` of the new layer; `data` may be None where
-        only their form is wanted.
-      layer_of: `layer_of(params)`, what is kept of a layer when it is trained.
+      init_fn: `init_fn(key, data) -> params` of the new layer.
+      layer_of: `layer_of(params)`, the part of a trained layer that is kept.
       optimizer: of its parameters.
     """
 
@@ -55,7 +54,7 @@ def make_greedy_step(
 
     Args:
       loss_fn: `(params, inputs, key) -> (scalar, metrics)`.
-      inputs_of: `inputs_of(below, batch)`, what the layers below make of a batch.
+      inputs_of: `inputs_of(below, batch)`, features of a batch after the layers below.
       optimizer: makes the step from the gradient.
 
     Returns:

@@ -1,11 +1,37 @@
-"""Classifiers of the time that were the ones to beat: scikit-learn's, on images."""
+"""Baselines from scikit-learn: a support vector machine and a random forest."""
 
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Int
 
 from jaxdl.data.load import Images, Split
+from jaxdl.systems.greedy_pretraining.config import Config
+from jaxdl.systems.greedy_pretraining.protocols import make_protocol
+from jaxdl.train.experiment import Experiment
+
+
+def make_baseline(cfg: Config, data: Images) -> Experiment:
+    """A classifier of scikit-learn's, fitted when it is evaluated."""
+
+    def evaluate(state, data, key, final):
+        name = cfg.watched
+        if cfg.cases == ("svm",):
+            return svm_errors(
+                data, penalty=cfg.svm_penalty, gamma=cfg.svm_gamma, watched=name
+            )
+        seed = int(jax.random.bits(key) >> 1)
+        return forest_errors(data, trees=cfg.trees, seed=seed, watched=name)
+
+    return Experiment(
+        init=lambda key, data, previous: key,
+        step=lambda key, batch: (key, {}),
+        evaluate=evaluate,
+        figures=lambda record: {},
+        batch=lambda data, key, step: None,
+        protocols={"test_error": make_protocol(cfg, data)},
+    )
 
 
 def svm_errors(

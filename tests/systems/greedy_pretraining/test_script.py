@@ -1,9 +1,11 @@
 """The sweep over pretrained nets, at toy size, as a user starts it."""
 
+import dataclasses
 import json
 import os
 import signal
 from pathlib import Path
+from typing import get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ from jaxdl.data import Images, Split, load_images
 from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
 from jaxdl.train import loop
+from jaxdl.train.programs import built
 from jaxdl.train.run import check_step, load_run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,10 +69,11 @@ def test_the_net_begins_with_the_pretrained_layers(script, folder):
     )
     assert cfg.data == "digits"
     data = load_images("digits")
-    case = script.make_cases(cfg, data)["sigmoid-rbm"]
+    case = script.make_case(cfg, "sigmoid-rbm")
+    phases = built(case.work, case.config, data)
     at = folder / "sigmoid-rbm"
-    _, (layer, *_) = load_run(at / "layer-1", case.work[0].experiment, data)
-    _, (whole, *_) = load_run(at, case.work, data)
+    _, (layer, *_) = load_run(at / "layer-1", phases[0].experiment, data)
+    _, (whole, *_) = load_run(at, phases, data)
     assert whole.params[0]["kernel"].shape == (64, 12)
     trained = layer.top.params
     moved = jnp.abs(whole.params[0]["kernel"] - trained["kernel"]).max()
@@ -122,8 +126,8 @@ def test_every_case_can_be_built(script):
     """Layers of all kinds, traced."""
     data = load_images("digits")
     cfg = script.Config(steps=1, pretrain_steps=1, hidden_sizes=(12, 70))
-    cases = script.make_cases(cfg, data)
-    assert set(cases) == set(script.CaseName.__args__)
+    cases = {name: script.make_case(cfg, name) for name in cfg.cases}
+    assert set(cases) == set(get_args(script.CaseName))
     for case in cases.values():
         check_step(case.work, data, case.config)
 
@@ -150,11 +154,9 @@ def test_published_protocols_have_the_same_fields(
     entries = json.loads(PUBLISHED.read_text())
     published = {entry["id"]: entry["protocol"] for entry in entries}
     images, found = images_named(data, *counts), 0
-    for name in script.CaseName.__args__:
-        recipe = {k: v for k, v in script.RECIPES[data].items()}
-        cfg = script.Config(
-            data=data, train_on=train_on, cases=(name,), learning_rate=0.1, **recipe
-        )
+    for name in get_args(script.CaseName):
+        changes = dict(train_on=train_on, cases=(name,), learning_rate=0.1)
+        cfg = dataclasses.replace(script.PRESETS[data], **changes)
         ours = script.make_protocol(cfg, images)
         if "published" not in ours:
             continue
