@@ -1,11 +1,9 @@
 """Figures of autoencoders: what they give back, and what their codes look like."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.figures.grids import (
@@ -15,21 +13,13 @@ from jaxdl.figures.grids import (
     new_figure,
     weight_images,
 )
-from jaxdl.measures.chunks import in_chunks
-from jaxdl.ops.images import to_bytes, unit_pixels
-from jaxdl.systems.autoencoder.measures import Coder, make_encode, neighbour_accuracy
-from jaxdl.train.seeds import seed_keys
-from jaxdl.types import PRNGKey
-
-SHOWN = 12  # images in a row
+from jaxdl.systems.autoencoder.pictures import MAPS, SHOWN, Pictures
 
 
 def autoencoder_figures(
-    records: Mapping[str, Any],
-    coders: Mapping[str, Coder],
-    corrupt: Callable[[PRNGKey, jax.Array], jax.Array],
+    records: Mapping[str, Any], pictures: Mapping[str, Pictures]
 ) -> dict[str, Any]:
-    """What the cases of a sweep over autoencoders look like, of the first seed.
+    """Figures of a sweep over autoencoders, of the first seed.
 
     Images are the first of the test split. Figures appear for the cases that there are:
     two numbers are drawn of the case "two", beside the first two of "pca"; the error
@@ -38,10 +28,9 @@ def autoencoder_figures(
 
     Args:
       records: by case (`jaxdl.train.run.Record`); parameters are `states[0].params`.
-      coders: by case.
-      corrupt: `corrupt(key, x)` of the case "denoising".
+      pictures: by case.
     """
-    figures = {"reconstructions": _reconstructions(records, coders)}
+    figures = {"reconstructions": _reconstructions(records, pictures)}
     steps = {
         name: record
         for name, record in records.items()
@@ -49,16 +38,16 @@ def autoencoder_figures(
     }
     if steps:
         figures["training"] = _training(steps)
-    maps = [name for name in ("pca", "two", "variational-two") if name in records]
+    maps = {name: records[name] for name in MAPS if name in records}
     if maps:
-        figures["latent_map"] = _maps({k: records[k] for k in maps}, coders)
+        figures["latent_map"] = _maps(maps, pictures)
     if "two" in records:
-        figures["latent_grid"] = _grid(records["two"], coders["two"])
+        figures["latent_grid"] = _grid(pictures["two"])
     sizes = {k: record for k, record in records.items() if _is_deep(k)}
     if len(sizes) > 1:
         figures["code_size"] = _code_sizes(sizes, records.get("pca"))
     if "denoising" in records:
-        figures["noise"] = _noise(records["denoising"], coders["denoising"], corrupt)
+        figures["noise"] = _noise(records["denoising"], pictures["denoising"])
     features = ("shallow", "denoising", "sparse", "contractive")
     found = {name: records[name] for name in features if name in records}
     if found:
@@ -74,26 +63,14 @@ def _params(record: Any) -> Any:
     return record.states[0].params
 
 
-def _first_images(record: Any):
-    return record.data.test.image[:SHOWN]
+def _first_images(record: Any) -> np.ndarray:
+    return np.asarray(record.data.test.image[:SHOWN])
 
 
-def _back(coder: Coder, params: Any, x, image_shape) -> np.ndarray:
-    """Images given back, as bytes."""
-
-    @jax.jit  # an operation at a time would compile each
-    def back(params, x):
-        return coder.pixels(coder.decode(params, coder.encode(params, x)))
-
-    return to_bytes(back(params, x), image_shape)
-
-
-def _reconstructions(records, coders):
-    first = next(iter(records.values()))
-    shape, image = first.data.image_shape, _first_images(first)
-    rows, labels = [np.asarray(image)], ["test images"]
+def _reconstructions(records, pictures):
+    rows, labels = [_first_images(next(iter(records.values())))], ["test images"]
     for name, record in records.items():
-        rows.append(_back(coders[name], _params(record), unit_pixels(image), shape))
+        rows.append(pictures[name].reconstructions)
         error = record.result["metrics"]["test_squared_error"]["mean"]
         labels.append(f"{name}: {error:.3g}")
     title = "Given back; beside each case its mean squared error per test image"
@@ -124,7 +101,7 @@ def _training(records):
     )
 
 
-def _maps(records, coders):
+def _maps(records, pictures):
     """Codes of test images, coloured by class: the first two numbers."""
     figure = new_figure(8.0, 4.6 if len(records) < 3 else 3.4)
     for axes, (name, record) in zip(
@@ -132,12 +109,9 @@ def _maps(records, coders):
         records.items(),
         strict=True,
     ):
-        train, test = (
-            (_two_numbers(coders[name], record, split), np.asarray(split.label))
-            for split in (record.data.train, record.data.test)
-        )
-        accuracy = neighbour_accuracy(*train, *test)
-        codes, labels = (array[:3000] for array in test)
+        code_map = pictures[name].code_map
+        codes = code_map.codes[:3000]
+        labels = np.asarray(record.data.test.label)[:3000]
         for label in np.unique(labels):
             points = codes[labels == label]
             style = dict(s=60 / math.sqrt(len(labels) / 100), color=f"C{label}", lw=0)
@@ -149,7 +123,7 @@ def _maps(records, coders):
         margin = 0.05 * (high - low)
         axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
         axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
-        votes = f"{accuracy:.1f} % right by 10 neighbours"
+        votes = f"{code_map.accuracy:.1f} % right by 10 neighbours"
         axes.set_title(f"{name}\n{votes}", fontsize=10)
         axes.set_xlabel("first number of the code")
     figure.axes[0].set_ylabel("second number")
@@ -157,21 +131,10 @@ def _maps(records, coders):
     return figure
 
 
-def _two_numbers(coder: Coder, record: Any, split: Any) -> np.ndarray:
-    codes = in_chunks(make_encode(coder, _params(record)), split.image)
-    return np.asarray(codes)[:, :2]
-
-
-def _grid(record, coder, count: int = 16):
+def _grid(pictures):
     """The picture decoded at each point of a grid over the codes of test images."""
-    codes = _two_numbers(coder, record, record.data.test)
-    low, high = np.percentile(codes, [2, 98], axis=0)
-    across, down = (np.linspace(low[i], high[i], count) for i in (0, 1))
-    points = np.stack(np.meshgrid(across, down[::-1]), axis=-1).reshape(-1, 2)
-    outputs = coder.decode(_params(record), jnp.asarray(points, jnp.float32))
-    images = to_bytes(coder.pixels(outputs), record.data.image_shape)
     return figure_of_images(
-        images.reshape(count, count, *images.shape[1:]),
+        pictures.grid,
         title="Decoded at each point of a grid over the codes (2nd to 98th percentile)",
     )
 
@@ -206,14 +169,9 @@ def _code_sizes(records, pca):
     return figure
 
 
-def _noise(record, coder, corrupt):
-    image, shape = _first_images(record), record.data.image_shape
-    clean = unit_pixels(image)
-    corrupted = corrupt(seed_keys(record.config.seed).figures, clean)
-    rows = [image, to_bytes(corrupted, shape)]
-    rows.append(_back(coder, _params(record), corrupted, shape))
+def _noise(record, pictures):
     return figure_of_images(
-        [np.asarray(row) for row in rows],
+        [_first_images(record), pictures.corrupted, pictures.restored],
         title="What the denoising autoencoder makes of corrupted test images",
         row_labels=["test images", "corrupted", "given back"],
     )

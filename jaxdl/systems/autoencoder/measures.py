@@ -1,4 +1,4 @@
-"""How well codes give images back, and whether they keep classes apart."""
+"""Errors of reconstructions, and how far codes keep classes apart."""
 
 import functools
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from jaxdl.types import EvaluateFn, Params
 
 
 class Coder(NamedTuple):
-    """A trained model as a map to codes and one back, of flat images in [0, 1].
+    """A trained model as a map to codes and a map back, for flat images in [0, 1].
 
     Attributes:
       encode: `encode(params, x)`: codes [batch latent].

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from drawing import images
 
 from jaxdl.systems.autoencoder.figures import autoencoder_figures
 from jaxdl.systems.autoencoder.measures import Coder
+from jaxdl.systems.autoencoder.pictures import make_pictures
 from jaxdl.train.log import History, Series
 
 SPLIT = SimpleNamespace(
@@ -39,6 +41,15 @@ def record(size, error, steps=0, by_size=None):
     )
 
 
+def figures_of(records):
+    key = jax.random.key(0)
+    pictures = {
+        name: make_pictures(name, CODER, {}, DATA, key, lambda key, x: x)
+        for name in records
+    }
+    return autoencoder_figures(records, pictures)
+
+
 @pytest.fixture(scope="module")
 def figures():
     records = {
@@ -47,16 +58,14 @@ def figures():
         "two": record(2, 2.0, steps=10),
         "deep-3": record(3, 1.5, steps=10),
     }
-    coders = dict.fromkeys(records, CODER)
-    return autoencoder_figures(records, coders, lambda key, x: x)
+    return figures_of(records)
 
 
 def test_figures_of_the_cases_that_there_are(figures):
     names = {"reconstructions", "training", "latent_map", "latent_grid", "code_size"}
     assert figures.keys() == names
     only = {"pca": record(2, 3.0, by_size=np.ones(6))}
-    found = autoencoder_figures(only, {"pca": CODER}, lambda key, x: x)
-    assert found.keys() == {"reconstructions", "latent_map"}
+    assert figures_of(only).keys() == {"reconstructions", "latent_map"}
 
 
 def test_code_sizes_are_in_order_and_pca_ends_with_them(figures):

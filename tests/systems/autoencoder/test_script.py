@@ -4,15 +4,19 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdl.data import Split
+from jaxdl.data import Images, Split
 from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
+from jaxdl.systems.autoencoder.config import CaseName
+from jaxdl.systems.autoencoder.nets import make_corruption
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = SYSTEMS / "autoencoder" / "published.json"
@@ -109,14 +113,23 @@ def test_ledger_rows_of_the_toy(folder, tmp_path):
     assert len({row.protocol["model"] for row in ours}) == len(CASES) + 1
 
 
+def images_named(name, *counts, side=28):
+    splits = [
+        Split(jnp.zeros((n, side, side, 1), jnp.uint8), jnp.zeros(n, jnp.int32))
+        for n in counts
+    ]
+    return Images(*splits, name=name, checksum="0" * 64)
+
+
 def test_published_protocols_have_the_same_fields(script):
     published = {entry["id"]: entry for entry in json.loads(PUBLISHED.read_text())}
-    sizes = script.Sizes("mnist", 784, 60_000, 10_000)
-    recipe = script.RECIPES["mnist"]
-    cfg = dataclasses.replace(script.Config(data="mnist"), **recipe)
+    data = images_named("mnist", 60_000, 10_000, 10_000)
     ids = {}
-    for name, maker in script.MAKERS.items():
-        ours = maker(cfg, sizes).experiment.protocols["test_squared_error"]
+    for name in get_args(CaseName):
+        cfg = dataclasses.replace(script.PRESETS["mnist"], cases=(name,))
+        (case,) = script.make_cases(cfg).values()
+        experiment = case.work(case.config, data)
+        ours = experiment.protocols["test_squared_error"]
         if name in ("pca", "logistic-pca", "deep"):
             ids[name] = ours.pop("published")
             there = published[ids[name]]["protocol"]
@@ -129,12 +142,14 @@ def test_published_protocols_have_the_same_fields(script):
 @pytest.mark.parametrize("kind", ["shallow", "sparse", "contractive", "logistic-pca"])
 def test_only_what_is_penalised_has_a_penalty(script, kind):
     recipe = dict(steps=20, logistic_steps=20, latent_size=3, feature_size=5)
-    cfg = script.Config(cases=(kind,), train_on="train", **recipe)
-    built = script.MAKERS[kind](cfg, script.Sizes("digits", 64, 1197, 300))
+    cfg = script.Config(cases=(kind,), code_sizes=(), train_on="train", **recipe)
+    (case,) = script.make_cases(cfg).values()
+    data = images_named("digits", 1197, 300, 300, side=8)
+    experiment = case.work(case.config, data)
     images = jax.ShapeDtypeStruct((4, 8, 8, 1), "uint8")
     batch = Split(images, jax.ShapeDtypeStruct((4,), "int32"))
-    state = jax.eval_shape(built.experiment.init, jax.random.key(0), None, None)
-    _, metrics = jax.eval_shape(built.experiment.step, state, batch)
+    state = jax.eval_shape(experiment.init, jax.random.key(0), data, None)
+    _, metrics = jax.eval_shape(experiment.step, state, batch)
     assert ("penalty" in metrics) == (kind in ("sparse", "contractive"))
 
 
@@ -142,7 +157,7 @@ def test_only_what_is_penalised_has_a_penalty(script, kind):
 def test_corruption_by_name(script, corruption):
     cfg = script.Config(corruption=corruption, noise=0.5)
     x = jax.random.uniform(jax.random.key(0), (3, 40), minval=0.1, maxval=0.9)
-    y = np.asarray(script.make_corruption(cfg)(jax.random.key(1), x))
+    y = np.asarray(make_corruption(cfg)(jax.random.key(1), x))
     kept = (y == np.asarray(x)).mean()
     assert kept == 0 if corruption == "gaussian" else 0.3 < kept < 0.7
     assert (y == 1).any() == (corruption == "salt-and-pepper")
@@ -151,7 +166,8 @@ def test_corruption_by_name(script, corruption):
 BAD = [
     ("--cases cubic", "cubic"),
     ("--cases", "cases is (): expected at least one"),
-    ("--cases pca pca", "expected each once"),
+    ("--cases pca pca", "expected at least one, each once"),
+    ("--code-sizes 2 2", "code_sizes is (2, 2): expected each once"),
     ("--cases deep --latent-size 0", "the code has 0 numbers: expected 1 to 64"),
     ("--cases deep --latent-size 65", "the code has 65 numbers: expected 1 to 64"),
     ("--cases pca --latent-size 65", "the code has 65 numbers: expected 1 to 64"),
