@@ -10,7 +10,7 @@ three minutes on two CPU cores, all cases; MNIST takes six minutes a seed of a d
 
 import dataclasses
 import sys
-from typing import Any
+from typing import Any, cast
 
 from jaxdl import ops
 from jaxdl.cli import start
@@ -97,7 +97,9 @@ def make_case(cfg: Config) -> Case:
 
 def make_cases(cfg: Config) -> dict[str, Case]:
     """The cases asked for, and deep nets of further code sizes."""
-    configs = {name: dataclasses.replace(cfg, cases=(name,)) for name in cfg.cases}
+    configs: dict[str, Config] = {
+        name: dataclasses.replace(cfg, cases=(name,)) for name in cfg.cases
+    }
     there = {nets.code_size(c) for k, c in configs.items() if k in ("deep", "two")}
     for size in (n for n in cfg.code_sizes if n not in there):
         deep = dataclasses.replace(cfg, cases=("deep",), latent_size=size)
@@ -115,7 +117,7 @@ def plan(cfg: Config) -> Plan:
         key, image_size = seed_keys(cfg.seed).figures, data.train.image[0].size
         corrupt, pictures = nets.make_corruption(cfg), {}
         for name, record in records.items():
-            coder = nets.make_coder(cases[name].config, image_size)
+            coder = nets.make_coder(cast(Config, cases[name].config), image_size)
             params = record.states[0].params
             pictures[name] = make_pictures(name, coder, params, data, key, corrupt)
         return autoencoder_figures(records, pictures)
