@@ -1,4 +1,4 @@
-"""Images with what a net that was trained before knows of them."""
+"""Images with the features that a pretrained net has of them."""
 
 import dataclasses
 import functools
@@ -7,10 +7,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, UInt8
 
-from jaxdl.data.load import Images, Split
+from jaxdl.data import Images, Split, load_images, train_on_all
+from jaxdl.errors import InputError
 from jaxdl.measures.chunks import in_chunks
+from jaxdl.systems.transfer.config import Config
+from jaxdl.systems.transfer.learners import CLASSES, Net
+from jaxdl.systems.transfer.networks import Pretrained, read_features
 
 CHUNK = 250  # images at a time
 
@@ -32,7 +37,7 @@ class Examples(NamedTuple):
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=["train", "held_out", "pretrained"],
-    meta_fields=["name", "checksum"],
+    meta_fields=["name", "checksum", "weights_sha256"],
 )
 @dataclasses.dataclass(frozen=True, eq=False)
 class FeaturedImages:
@@ -44,6 +49,7 @@ class FeaturedImages:
       name: name of the data set.
       checksum: sha256, in hex, of the images' checksum and of what the features depend
         on besides.
+      weights_sha256: digest of the net's weights; None without one.
     """
 
     train: Examples
@@ -51,6 +57,12 @@ class FeaturedImages:
     pretrained: Any
     name: str
     checksum: str
+    weights_sha256: str | None = None
+
+
+def rows(examples: Examples, index: Any) -> Examples:
+    """Some of the examples."""
+    return jax.tree.map(lambda leaf: leaf[index], examples)
 
 
 def featured_images(
@@ -84,3 +96,51 @@ def featured_images(
     return FeaturedImages(
         examples(images.train), examples(held_out), pretrained, images.name, digest
     )
+
+
+def load_data(cfg: Config, make_net: Callable[[], Net]) -> FeaturedImages:
+    """The images of a configuration, with the pretrained net where a method needs it.
+
+    Args:
+      cfg: names the images, the methods and the weights.
+      make_net: gives the net.
+
+    Raises:
+      InputError: for training sizes that the images cannot give, or weights that are
+        needed and not given.
+    """
+    images = load_images(
+        "cifar10_subset", data_dir=cfg.data_dir, source_dir=cfg.source_dir
+    )
+    held_out = images.validation
+    if cfg.train_on == "all":
+        images, held_out = train_on_all(images), images.test
+    _require_sizes(cfg, images)
+    if not {"frozen", "tuned"} & set(cfg.methods):
+        return featured_images(images, held_out)
+    if cfg.weights is None:
+        raise InputError(
+            f"the methods frozen and tuned need the weights of {cfg.net}: give "
+            "--weights with their folder or file, or --methods scratch small"
+        )
+    net = make_net()
+    found = net.load(cfg.weights)
+    pretrained = Pretrained(found.params, found.statistics)
+    data = featured_images(
+        images,
+        held_out,
+        pretrained=jax.tree.map(jnp.asarray, pretrained),
+        features_fn=functools.partial(read_features, net.body(cfg.image_size)),
+        depends_on=f"{cfg.net} {found.digest}",
+    )
+    return dataclasses.replace(data, weights_sha256=found.digest)
+
+
+def _require_sizes(cfg: Config, images: Images) -> None:
+    most = len(images.train.label)
+    for size in cfg.sizes:
+        if not CLASSES <= size <= most:
+            raise InputError(
+                f"a training size is {size}: expected {CLASSES}, one image a class, to "
+                f"{most}, all that there are with --train-on {cfg.train_on}"
+            )

@@ -44,7 +44,7 @@ class Learner(NamedTuple):
     """A classifier in training and afterwards, as pure functions.
 
     Examples have `image` (bytes), `label` and `features`; `pretrained` is None where
-    there are no such weights, or only the form of the parameters is wanted.
+    there are no such weights.
 
     Attributes:
       init: `init(key, pretrained) -> params`.
@@ -106,7 +106,7 @@ def whole(body: Body, num_classes: int, *, pretrained: bool) -> Learner:
     def init(key, given):
         body_key, head_key = jax.random.split(key)
         params = body.features.init(body_key)
-        if pretrained and given is not None:
+        if pretrained:
             params = {name: given.params[name] for name in params}
         return {"body": params, "head": head.init(head_key)}
 

@@ -18,7 +18,10 @@ from jaxdl.errors import InputError
 from jaxdl.nn import BatchNorm
 from jaxdl.nn.linen import from_linen
 from jaxdl.ops.images import unit_images
+from jaxdl.systems.transfer import data as transfer_data
 from jaxdl.systems.transfer import networks as transfer
+from jaxdl.systems.transfer.data import load_data
+from jaxdl.systems.transfer.learners import NETS, Net, mobilenet_net, squeezenet_net
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,11 +53,7 @@ def toy_net():
     def load(path):
         return weight_loaders.Pretrained(params, statistics, {"toy": "ab" * 32})
 
-    class Net:
-        body = functools.partial(transfer.Body, model, 6, unit_images)
-
-    Net.load = staticmethod(load)
-    return Net
+    return Net(load, functools.partial(transfer.Body, model, 6, unit_images))
 
 
 def toy_images(*args, **kwargs):
@@ -73,8 +72,8 @@ def toy_images(*args, **kwargs):
 def script(load_script):
     module = load_script(ROOT / "experiments" / "transfer.py")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "load_images", toy_images)
-        patch.setitem(module.NETS, "squeezenet", functools.cache(toy_net))
+        patch.setattr(transfer_data, "load_images", toy_images)
+        patch.setitem(NETS, "squeezenet", functools.cache(toy_net))
         yield module
 
 
@@ -151,13 +150,13 @@ def config(script, **fields):
 @pytest.fixture(scope="module")
 def data(script):
     """With features, which only the method frozen needs."""
-    return script.load_data(config(script), script.NETS["squeezenet"]())[0]
+    return load_data(config(script), NETS["squeezenet"])
 
 
 def begin(script, data, **fields):
     """An experiment and the state that it begins with."""
     cfg = config(script, **fields)
-    experiment = script.make_experiment(cfg, script.NETS["squeezenet"])
+    experiment = script.make_experiment(cfg, data)
     init = jax.jit(experiment.init)
     return experiment, init(jax.random.key(3), data, None)
 
@@ -205,7 +204,7 @@ def test_batches_come_from_the_training_set_alone(script, data):
 def test_validation_images_choose_recipes(script):
     """Then the held-out images are not those of the test."""
     cfg = config(script, methods=("small",), train_on="train")
-    data, _ = script.load_data(cfg, None)
+    data = load_data(cfg, toy_net)
     images = toy_images()
     np.testing.assert_array_equal(data.held_out.image, images.validation.image)
     np.testing.assert_array_equal(data.train.image, images.train.image)
@@ -213,18 +212,19 @@ def test_validation_images_choose_recipes(script):
 
 def test_the_checksum_tells_weights_apart(script, data):
     net, cfg = toy_net(), config(script, methods=("tuned",))
-    same, _ = script.load_data(cfg, net)
-    net.load = staticmethod(
-        lambda path, load=net.load: load(path)._replace(sha256={"toy": "cd" * 32})
-    )
-    other, _ = script.load_data(cfg, net)
+    same = load_data(cfg, lambda: net)
+
+    def load(path):
+        return net.load(path)._replace(sha256={"toy": "cd" * 32})
+
+    other = load_data(cfg, lambda: net._replace(load=load))
     assert same.checksum == data.checksum != other.checksum
+    assert same.weights_sha256 == data.weights_sha256 != other.weights_sha256
 
 
-def test_the_nets_of_imagenet_can_be_trained(load_script):
+def test_the_nets_of_imagenet_can_be_trained():
     """One step each is traced, with arrays in the form of weights."""
-    script = load_script(ROOT / "experiments" / "transfer.py")
-    net = script.mobilenet_net()
+    net = mobilenet_net()
     body = net.body(64)
     params = jax.eval_shape(body.features.init, jax.random.key(0))
     assert jax.eval_shape(
@@ -234,16 +234,15 @@ def test_the_nets_of_imagenet_can_be_trained(load_script):
         params,
         jnp.zeros((2, 32, 32, 3), jnp.uint8),
     ).shape == (2, body.size)
-    assert script.squeezenet_net().body(64).size == 512
+    assert squeezenet_net().body(64).size == 512
 
 
-def test_published_weights_know_cifar10(load_script):
+def test_published_weights_know_cifar10():
     """Nearest class means of frozen features, at the smallest useful size."""
     if "JAXDL_TEST_DATA" not in os.environ:
         pytest.skip("JAXDL_TEST_DATA, a folder with mobilenet_v1_0.25_224/, not set")
     folder = Path(os.environ["JAXDL_TEST_DATA"])
-    script = load_script(ROOT / "experiments" / "transfer.py")
-    net = script.mobilenet_net()
+    net = mobilenet_net()
     found = net.load(folder / "mobilenet_v1_0.25_224")
     with Image.open(folder / "cifar10_subset" / "cifar10_batch_0.png") as picture:
         images = np.asarray(picture).reshape(-1, 32, 32, 3)[:500]
@@ -285,16 +284,17 @@ def test_bad_input(script, flags, said, refused):
     )
 
 
-def test_weights_that_are_not_there(script, refused, monkeypatch, load_script):
+def test_weights_that_are_not_there(script, refused, monkeypatch):
     said = refused(script.main, ["--sizes", "10"])
     assert "need the weights of squeezenet: give --weights" in said
-    monkeypatch.setitem(script.NETS, "squeezenet", script.squeezenet_net)
+    monkeypatch.setitem(NETS, "squeezenet", squeezenet_net)
     said = refused(script.main, ["--weights", "/nowhere/at/all", "--sizes", "10"])
     assert "/nowhere/at/all" in said
 
 
 def test_without_weights_where_none_are_needed(script):
     cfg = config(script, methods=("small",), weights=None)
-    data, digest = script.load_data(cfg, None)
-    assert digest is None and data.pretrained is None and data.train.features is None
-    check_step(script.make_experiment(cfg, script.NETS["squeezenet"]), data, cfg)
+    data = load_data(cfg, toy_net)
+    assert data.weights_sha256 is None
+    assert data.pretrained is None and data.train.features is None
+    check_step(script.make_experiment, data, cfg)
