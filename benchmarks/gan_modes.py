@@ -52,7 +52,8 @@ def benchmark(config: Config) -> int:
     cfg = script.Config(
         methods=(method,), packs=(config.pack,), batch_size=config.batch_size
     )
-    experiment, data = script.make_experiment(cfg), ring()
+    data = ring()
+    experiment = script.make_experiment(cfg, data)
     sides = {"one seed": training_loop("sequential", experiment, data)}
     for name in config.executors:
         sides[name] = training_loop(name, experiment, data, seeds=config.many)

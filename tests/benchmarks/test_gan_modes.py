@@ -5,14 +5,14 @@ import importlib
 import json
 from pathlib import Path
 
-from jaxdl.systems.gan_modes import networks
+from jaxdl.systems.gan_modes import methods, networks
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def test_rows(tmp_path, monkeypatch):
     small = functools.partial(networks.pacgan, gen_size=3, disc_size=2)
-    monkeypatch.setattr(networks, "pacgan", small)
+    monkeypatch.setattr(methods, "pacgan", small)
     monkeypatch.syspath_prepend(BENCHMARKS)
     main = importlib.import_module("gan_modes").main
     file = tmp_path / "rows.json"

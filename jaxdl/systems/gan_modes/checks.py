@@ -21,11 +21,7 @@ from jaxdl.systems.gan_modes.gradient_penalty import (
     squared_slopes,
     wgan_gp_penalty,
 )
-from jaxdl.systems.gan_modes.minibatch_discrimination import (
-    MinibatchDiscrimination,
-    closeness,
-)
-from jaxdl.systems.gan_modes.networks import pacgan
+from jaxdl.systems.gan_modes.networks import MinibatchDiscrimination, closeness, pacgan
 from jaxdl.systems.gan_modes.unrolled import make_unrolled_generator_loss
 from jaxdl.types import PRNGKey
 
@@ -98,13 +94,13 @@ def _unrolled_loss(key):
 def subjects() -> list[Subject]:
     """Minibatch discrimination, packed networks, penalties, unrolled steps."""
     room = "systems.gan_modes."
-    close = room + "minibatch_discrimination.closeness"
+    close = room + "networks.closeness"
     penalty = room + "gradient_penalty."
     return [
         subject(close, _closeness),
         Subject(
             "minibatch_discrimination",
-            (close, room + "minibatch_discrimination.MinibatchDiscrimination"),
+            (close, room + "networks.MinibatchDiscrimination"),
             _layer,
         ),
         subject(room + "networks.pacgan", _network),

@@ -1,5 +1,6 @@
 """How many modes of a mixture a generator has found, and how well it keeps to them."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,11 +9,18 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxdl.adversarial.networks import GAN
 from jaxdl.errors import InputError
+from jaxdl.nn.batch_norm import population_statistics
 from jaxdl.types import EvaluateFn, Params, PRNGKey
 
 NUM_SAMPLES = 2500  # PacGAN's
+NUM_STATISTICS = 10_000  # latents that the generator's statistics are taken over
 SHOWN_SAMPLES = 1000
+
+
+SampleFn = Callable[[Params, PRNGKey, int], jax.Array]
+"""`sample(gen_params, key, num)`: points [num point]."""
 
 
 class ModeCoverage(NamedTuple):
@@ -103,9 +111,22 @@ def _check(
         )
 
 
-def make_modes_evaluate(
-    sample: Callable[[Params, PRNGKey, int], jax.Array],
-) -> EvaluateFn:
+def make_sample(gan: GAN) -> SampleFn:
+    """`sample(gen_params, key, num)` with population statistics."""
+    apply = gan.generator.apply
+
+    @functools.partial(jax.jit, static_argnums=2)
+    def sample(gen_params, key, num):
+        statistics_key, latent_key = jax.random.split(key)
+        latents = jax.random.normal(statistics_key, (NUM_STATISTICS, gan.latent_size))
+        found = population_statistics(apply, gen_params, latents)
+        z = jax.random.normal(latent_key, (num, gan.latent_size))
+        return apply(gen_params, z, statistics=found)
+
+    return sample
+
+
+def make_modes_evaluate(sample: SampleFn) -> EvaluateFn:
     """`evaluate(state, data, key, final)` of a generator of a mixture's points.
 
     Args:

@@ -1,4 +1,4 @@
-"""PacGAN's networks."""
+"""PacGAN's networks, and closeness of rows against loops."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
-from jaxdl.systems.gan_modes.networks import pacgan
+from jaxdl.nn.linen import from_linen
+from jaxdl.systems.gan_modes.networks import MinibatchDiscrimination, closeness, pacgan
 
 
 def shapes(model):
@@ -71,3 +72,36 @@ def test_minibatch_discrimination_is_before_the_logit():
 def test_a_pack_below_one_is_refused():
     with pytest.raises(InputError, match="pack is 0: expected 1"):
         pacgan(0)
+
+
+def test_closeness_equals_loops():
+    projected = np.random.default_rng(0).normal(size=(5, 3, 2)).astype(np.float32)
+    expected = np.zeros((5, 3))
+    for i in range(5):
+        for j in range(5):
+            for b in range(3):
+                if i != j:
+                    distance = np.abs(projected[i, b] - projected[j, b]).sum()
+                    expected[i, b] += np.exp(-distance) / 4
+    got = jax.jit(closeness)(jnp.asarray(projected))
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_edges_of_closeness():
+    np.testing.assert_array_equal(closeness(jnp.ones((1, 2, 3))), np.zeros((1, 2)))
+    np.testing.assert_array_equal(closeness(jnp.ones((4, 2, 3))), np.ones((4, 2)))
+    far = 1e4 * jnp.arange(4.0)[:, None, None]
+    np.testing.assert_array_equal(closeness(far), np.zeros((4, 1)))
+    grads = jax.jit(jax.grad(lambda x: closeness(x).sum()))(jnp.ones((3, 2, 2)))
+    np.testing.assert_array_equal(grads, np.zeros((3, 2, 2)))
+
+
+def test_the_layer_keeps_the_features_and_appends_its_own():
+    layer = MinibatchDiscrimination(num_kernels=4, kernel_size=3)
+    model = from_linen(layer, example=jnp.zeros((1, 6)))
+    params = jax.jit(model.init)(jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (5, 6))
+    got = jax.jit(model.apply)(params, x)
+    np.testing.assert_array_equal(got[:, :6], x)
+    projected = (x @ params["Dense_0"]["kernel"]).reshape(5, 4, 3)
+    np.testing.assert_allclose(got[:, 6:], closeness(projected), rtol=1e-4)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,8 +11,11 @@ from jaxdl.ledger.published import SYSTEMS, read_published
 from jaxdl.ledger.rows import protocol_differences
 from jaxdl.ledger.schema import read_results
 from jaxdl.measures.statistics import welch_ci95
+from jaxdl.systems.gan_modes import methods
 from jaxdl.systems.gan_modes.data import ring
 from jaxdl.systems.gan_modes.networks import pacgan
+from jaxdl.systems.gan_modes.protocols import modes_protocols
+from jaxdl.systems.gan_modes.report import differences
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +34,7 @@ def script(load_script):
         return pacgan(pack, gen_size=8, disc_size=4, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "pacgan", small)
+        patch.setattr(methods, "pacgan", small)
         yield module
 
 
@@ -66,7 +70,7 @@ def test_at_full_size_the_steps_and_what_the_script_says_differ(script, target):
     figures = read_published(SYSTEMS / "gan_modes" / "published.json")
     for method, pack in (("gan", 1), ("pacgan", 2), ("pacgan", 3), ("pacgan", 4)):
         cfg = script.Config(target=target, methods=(method,), packs=(pack,))
-        for protocol in list(script.protocols(cfg).values())[:2]:
+        for protocol in list(modes_protocols(cfg).values())[:2]:
             figure = figures[protocol.pop("published")]
             assert figure.system.endswith("GAN" if pack == 1 else f"PacGAN{pack}")
             protocol["standard_error"] = 0.1
@@ -75,18 +79,18 @@ def test_at_full_size_the_steps_and_what_the_script_says_differ(script, target):
             assert fields == {"steps", "trained on", "statistics"}
 
 
-def test_the_differences_from_the_gan(script):
+def test_the_differences_from_the_gan():
     def result(values):
         return {"metrics": {"modes": {"per_seed": values}}}
 
     gan, packed = [17.0, 18.0, 16.0], [23.0, 25.0, 24.0]
-    found = script.differences({"gan": result(gan), "pacgan2": result(packed)})
+    found = differences({"gan": result(gan), "pacgan2": result(packed)})
     _, low, high = welch_ci95(packed, gan)
     end = f"95 % [{low:+.3g}, {high:+.3g}] (Welch)"
     assert found == [f"pacgan2 - gan, modes: +7, {end}"]
     one = {"gan": result([17.0]), "pacgan2": result([16.0])}
-    assert script.differences(one) == ["pacgan2 - gan, modes: -1"]
-    assert script.differences({"pacgan2": result(packed)}) == []
+    assert differences(one) == ["pacgan2 - gan, modes: -1"]
+    assert differences({"pacgan2": result(packed)}) == []
 
 
 def test_the_figures(folder):
@@ -102,10 +106,10 @@ def test_the_figures(folder):
 def test_the_other_methods(script, method):
     """A step of each is traced only."""
     cfg = script.Config(methods=(method,), packs=(1,), batch_size=5)
-    experiment = script.make_experiment(cfg)
+    experiment = script.make_experiment(cfg, ring())
     check_step(experiment, ring(), cfg)
     assert "published" not in experiment.protocols["modes"]
-    batch = experiment.batch(ring(), script.jax.random.key(0), 0)
+    batch = experiment.batch(ring(), jax.random.key(0), 0)
     assert batch.shape == ((5 if method == "wgan_gp" else 1), 5, 2)
 
 
