@@ -15,36 +15,18 @@ all that is known: its figures are estimates, and named so.
 """
 
 import dataclasses
-import functools
-import hashlib
 import itertools
-import math
 import sys
-from typing import Any, Literal
+from typing import Literal
 
-import jax
-import jax.numpy as jnp
-import optax
-
-from jaxdl.adversarial.health import health_remarks
-from jaxdl.adversarial.losses import minimax_generator_loss
-from jaxdl.adversarial.objectives import make_gan_losses
-from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.errors import InputError
-from jaxdl.systems.gan_theory.data import DENSITIES, Density
+from jaxdl.systems.gan_theory.data import DENSITIES, Density, together
 from jaxdl.systems.gan_theory.figures import theory_figures
-from jaxdl.systems.gan_theory.flow import Flow, coupling_flow
-from jaxdl.systems.gan_theory.measures import (
-    make_likelihood_evaluate,
-    make_sampled_evaluate,
-    make_theory_evaluate,
-)
-from jaxdl.systems.gan_theory.networks import plane_gan
-from jaxdl.train import config, step
-from jaxdl.train.experiment import Case, Sweep
-from jaxdl.train.run import Experiment, run
-from jaxdl.types import Model
+from jaxdl.systems.gan_theory.training import make_game, make_likelihood
+from jaxdl.train import config
+from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
+from jaxdl.train.run import run
 
 Target = Literal["two_moons", "annulus"]
 Generator = Literal["flow", "mlp", "likelihood"]
@@ -96,115 +78,28 @@ class Config(config.RunConfig):
                 raise InputError(f"{name} is {given}: expected at least one, each once")
 
 
-def make_flow(cfg: Config) -> Flow:
-    """The flow of a configuration."""
-    return coupling_flow(2, num_layers=cfg.num_layers, hidden_size=cfg.hidden_size)
-
-
-def make_batch(density: Density, *shape: int):
-    """`batch(data, key, step)`: new points in an array [*shape 2] for every step."""
-    num = math.prod(shape)
-
-    def batch(_, key, step):
-        return density.draw(jax.random.fold_in(key, step), num).reshape(*shape, 2)
-
-    return batch
-
-
-@functools.lru_cache(maxsize=16)  # the same command compiles once a process
-def make_experiment(cfg: Config) -> Experiment:
+def make_experiment(cfg: Config, data: Density) -> Experiment:
     """The experiment of a configuration with one target and one generator."""
-    (target,), (kind,) = cfg.targets, cfg.generators
-    density = DENSITIES[target]()
-    if kind == "likelihood":
-        return likelihood_experiment(cfg, density)
-    gan = plane_gan(density.half_width, hidden_size=cfg.hidden_size)
-    disc, flow = gan.discriminator, make_flow(cfg)
-    optimizers = (
-        optax.adam(falling(cfg.gen_learning_rate, cfg), b1=0.5, b2=0.99),
-        optax.adam(falling(cfg.disc_learning_rate, cfg, to=0.1)),
-    )
-    if kind == "flow":
-        generator = Model(flow.init, flow.apply)
-        measured = make_theory_evaluate(
-            flow.log_density, disc.apply, density.log_density, density.half_width
-        )
-    else:
-        generator = gan.generator
-        measured = make_sampled_evaluate(
-            generator.apply, disc.apply, gan.latent_size, density
-        )
-    losses = make_gan_losses(
-        generator.apply,
-        disc.apply,
-        gan.latent_size,
-        generator_loss=minimax_generator_loss,
-        real=lambda points: points,
-    )
-    return Experiment(
-        init=make_gan_init(generator, disc, *optimizers),
-        step=make_gan_step(*losses, *optimizers),
-        evaluate=measured,
-        figures=lambda record: {},
-        batch=make_batch(density, cfg.disc_steps, cfg.batch_size),
-        protocols=protocols(cfg),
-        remarks=health_remarks,
-    )
+    del data  # it stands for all targets; each case draws from its own
+    (target,) = cfg.targets
+    make = make_likelihood if cfg.generators == ("likelihood",) else make_game
+    return make(cfg, DENSITIES[target]())
 
 
-def likelihood_experiment(cfg: Config, density: Density) -> Experiment:
-    """The flow alone, fitted by maximum likelihood."""
-    flow = make_flow(cfg)
-    optimizer = optax.adam(falling(cfg.likelihood_learning_rate, cfg))
-
-    def loss_fn(params, batch, key):
-        del key  # this objective draws nothing
-        loss = -jnp.mean(flow.log_density(params, batch))
-        return loss, {"loss": loss}
-
-    return Experiment(
-        init=step.make_init(Model(flow.init, flow.apply), optimizer),
-        step=step.make_train_step(loss_fn, optimizer),
-        evaluate=make_likelihood_evaluate(
-            flow.log_density, density.log_density, density.half_width
-        ),
-        figures=lambda record: {},
-        batch=make_batch(density, cfg.batch_size),
-        protocols=protocols(cfg),
-    )
-
-
-def falling(learning_rate: float, cfg: Config, to: float = 0.0):
-    """A step size that falls along a cosine, to a share `to` of the first."""
-    return optax.cosine_decay_schedule(learning_rate, max(cfg.steps, 1), alpha=to)
-
-
-def protocols(cfg: Config) -> dict[str, Any]:
-    """How what a case finds was measured."""
-    (target,), (kind,) = cfg.targets, cfg.generators
-    shared = {"data": target, "networks": f"{kind}, {cfg.steps:,} steps"}
-    if kind == "mlp":
-        how = "histograms of 100,000 points each on 48 x 48 cells"
-        return {"jsd_estimate": shared | {"estimated_from": how}}
-    exact = {"jsd": shared | {"integrated": "on a grid, float64"}}
-    return exact
-
-
-def train(cfg: Config) -> int:
-    """Run the cases."""
+def plan(cfg: Config) -> Plan:
+    """A case for each target and generator."""
     cfg = config.fill_defaults(cfg, {"eval_every": max(1, cfg.steps // 40)})
     cases = {}
     for target, kind in itertools.product(cfg.targets, cfg.generators):
         case = dataclasses.replace(cfg, targets=(target,), generators=(kind,))
-        cases[f"{target}-{kind}"] = Case(case, make_experiment(case))
-    # Each case draws from its own density; one stands for them all.
-    densities = [DENSITIES[target]() for target in cfg.targets]
-    digest = hashlib.sha256("".join(d.checksum for d in densities).encode())
-    together = dataclasses.replace(
-        densities[0], name="-".join(cfg.targets), checksum=digest.hexdigest()
-    )
-    figures = theory_figures
-    return run("gan_theory", Sweep(cases, figures), together, cfg).exit_code
+        cases[f"{target}-{kind}"] = Case(case, make_experiment)
+    data = together([DENSITIES[target]() for target in cfg.targets])
+    return Plan("gan_theory", Sweep(cases, theory_figures), data, cfg)
+
+
+def train(cfg: Config) -> int:
+    """Run the cases."""
+    return run(*plan(cfg)).exit_code
 
 
 def main(argv=None) -> int:

@@ -62,7 +62,7 @@ def test_a_step_at_full_size(script):
     """Traced only; no figure is published for the value of a trained net."""
     for kind in ("flow", "mlp", "likelihood"):
         cfg = script.Config(targets=("annulus",), generators=(kind,))
-        experiment = script.make_experiment(cfg)
+        experiment = script.make_experiment(cfg, annulus())
         check_step(experiment, annulus(), cfg)
         measured = "jsd_estimate" if kind == "mlp" else "jsd"
         assert experiment.protocols.keys() == {measured}
