@@ -12,8 +12,8 @@ from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.experiment import Experiment, Phase
 from jaxdl.train.folder import read_json
 from jaxdl.train.loop import warn
-from jaxdl.train.programs import batch_of
-from jaxdl.train.seeds import Executor, make_executor, seed_keys
+from jaxdl.train.programs import executor_of
+from jaxdl.train.seeds import Executor, seed_keys
 from jaxdl.types import State
 
 
@@ -122,10 +122,7 @@ def _abstract_states(
     """The executor of the run in a folder, and the form of what it holds."""
     written = read_json(folder / "config.json")
     config = written["config"]
-    batch_fn = batch_of(experiment, config["batch_size"])
-    executor = make_executor(
-        written["executor"], experiment.init, batch_fn, experiment.step
-    )
+    executor = executor_of(written["executor"], experiment, config["batch_size"])
     keys = [seed_keys(config["seed"] + i).init for i in range(config["seeds"])]
 
     def init(previous):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import RunError
@@ -24,6 +23,7 @@ from jaxdl.train.config import RunConfig, config_hash
 from jaxdl.train.experiment import Experiment, Record
 from jaxdl.train.folder import write_json
 from jaxdl.train.log import Progress, RunLog, Values, seed_history
+from jaxdl.train.programs import all_done_of
 from jaxdl.train.seeds import Executor
 from jaxdl.types import State
 
@@ -117,11 +117,7 @@ class Loop:
         self.peak_memory = 0
         self.last_logged = -1
         self.checkpoints = Checkpoints(folder / "checkpoints", warn=warn)
-        self.done = experiment.done and jax.jit(
-            lambda states: jnp.stack(
-                [experiment.done(state) for state in executor.split(states)]
-            ).all()
-        )
+        self.all_done = all_done_of(executor, experiment.done)
 
     def train(self) -> Record:
         """Restore or initialise, advance to the end, finish; or stop at a signal."""
@@ -184,7 +180,7 @@ class Loop:
         last_save = time.monotonic()
         while step < total and interrupt.signal is None:
             with self.clock.measure("train"):
-                if self._all_done(states):
+                if self.all_done(states):
                     step = total
                     break
             due = min(
@@ -218,9 +214,6 @@ class Loop:
         if saved != step:
             self._save(states, step)
         return states, step
-
-    def _all_done(self, states) -> bool:
-        return self.done is not None and bool(self.done(states))
 
     def _log_block(
         self, running: "_Block | None", hold: int | None = None

@@ -1,27 +1,47 @@
 """The one cache of what is compiled, and steps lowered for other machines.
 
 JAX compiles a function once and finds its program by the function's identity. So the
-work of a configuration is built once, and a second run of it in one process compiles
-nothing.
+work of a configuration and the executor of its functions are made once, and a second
+run of it in one process compiles nothing.
 """
 
 import collections
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
+import jax.export
 
 from jaxdl.train.config import RunConfig, deciding_fields, with_first_seed
-from jaxdl.train.experiment import Experiment, Phase, Plan, Sweep, Work
-from jaxdl.train.seeds import seed_keys
+from jaxdl.train.experiment import DoneFn, Experiment, Phase, Plan, Sweep, Work
+from jaxdl.train.seeds import (
+    Executor,
+    ExecutorName,
+    SeedKeys,
+    make_all_done,
+    make_executor,
+    seed_keys,
+)
 from jaxdl.train.step import UniformBatch
-from jaxdl.types import BatchFn
+from jaxdl.types import BatchFn, Metrics, State
 
-CACHED = 128  # a sweep over all activations and sizes of `xor` has 90 works
+CACHED = 256  # `xor` sweeps over 90 combinations: a work and an executor each
 PLATFORMS = ("cpu", "cuda", "tpu")
 
-_works: collections.OrderedDict[tuple[Any, ...], Any] = collections.OrderedDict()
+T = TypeVar("T")
+
+_cache: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
+
+
+def _once(key: Hashable, make: Callable[[], T]) -> T:
+    """Remember what `make` gave for this key; forget the key unused for longest."""
+    if key not in _cache:
+        _cache[key] = make()
+    _cache.move_to_end(key)
+    while len(_cache) > CACHED:
+        _cache.popitem(last=False)
+    return _cache[key]
 
 
 def built(
@@ -29,21 +49,31 @@ def built(
 ) -> Experiment | Sequence[Phase] | Sweep:
     """The work itself, built if it is given as a function.
 
-    The key is the function, the type of the configuration, its deciding fields without
-    `seed` and `seeds`, and the name and checksum of the data. Of more than 128 works
-    the one unused for longest is forgotten.
+    It is built once for each function, type of configuration, deciding fields without
+    `seed` and `seeds`, and name and checksum of the data.
     """
     if not callable(work):
         return work
     first = with_first_seed(config)
     fields = json.dumps(deciding_fields(first), sort_keys=True)
-    key = (work, type(config), fields, data.name, data.checksum)
-    if key not in _works:
-        _works[key] = built(work(first, data), config, data)
-    _works.move_to_end(key)
-    while len(_works) > CACHED:
-        _works.popitem(last=False)
-    return _works[key]
+    key = ("work", work, type(config), fields, data.name, data.checksum)
+    return _once(key, lambda: built(work(first, data), config, data))
+
+
+def executor_of(
+    name: ExecutorName, experiment: Experiment, batch_size: int | None
+) -> Executor:
+    """The executor of an experiment, made once for its `init`, batches and `step`."""
+    batch_fn = batch_of(experiment, batch_size)
+    parts = name, experiment.init, batch_fn, experiment.step
+    return _once(("executor", *parts), lambda: make_executor(*parts))
+
+
+def all_done_of(executor: Executor, done: DoneFn | None) -> Callable[[State], Any]:
+    """An experiment's stopping rule for all seeds, made once; never without one."""
+    if done is None:
+        return lambda states: False
+    return _once(("done", executor, done), lambda: make_all_done(executor, done))
 
 
 def batch_of(experiment: Experiment, batch_size: int | None) -> BatchFn:
@@ -56,54 +86,77 @@ def batch_of(experiment: Experiment, batch_size: int | None) -> BatchFn:
     return experiment.batch or UniformBatch(cast(int, batch_size))
 
 
-def trainings(
-    work: Work, data: Any, config: RunConfig
-) -> Iterator[tuple[str, Sequence[Phase]]]:
-    """Every chain of trainings in a tree of work, with the path of its folder.
+class Training(NamedTuple):
+    """A chain of trainings in a tree of work.
 
-    A lone experiment is a chain of one, with the number of steps of its configuration.
+    Attributes:
+      path: of its folder, relative to the run's; empty for the run itself.
+      config: its own configuration.
+      phases: in order; a lone experiment is one of the configuration's steps.
     """
+
+    path: str
+    config: RunConfig
+    phases: Sequence[Phase]
+
+
+def trainings(work: Work, data: Any, config: RunConfig) -> Iterator[Training]:
+    """Every chain of trainings in a tree of work."""
     work = built(work, config, data)
     if isinstance(work, Experiment):
-        yield "", [Phase("", config.steps, work)]
+        yield Training("", config, [Phase("", config.steps, work)])
     elif isinstance(work, Sweep):
         for name, case in work.cases.items():
-            for path, phases in trainings(case.work, data, case.config):
-                yield f"{name}/{path}".rstrip("/"), phases
+            for training in trainings(case.work, data, case.config):
+                path = f"{name}/{training.path}".rstrip("/")
+                yield training._replace(path=path)
     else:
-        yield "", work
+        yield Training("", config, work)
 
 
-def lower_steps(plan: Plan, platforms: Sequence[str] = PLATFORMS) -> dict[str, Any]:
-    """Each training's first step as XLA gets it, for machines that need not be there.
+def first_step(
+    experiment: Experiment, batch_size: int | None
+) -> Callable[[Any, SeedKeys, State], tuple[State, Metrics]]:
+    """`one_step(data, keys, previous) -> (state, metrics)`: initialise and step once.
+
+    Args:
+      experiment: whose functions it calls.
+      batch_size: of its configuration.
+    """
+    batch_fn = batch_of(experiment, batch_size)
+
+    def one_step(data, keys, previous):
+        state = experiment.init(keys.init, data, previous)
+        return experiment.step(state, batch_fn(data, keys.batch, 0))
+
+    return one_step
+
+
+def lower_steps(
+    plan: Plan, platforms: Sequence[str] = PLATFORMS
+) -> dict[str, jax.export.Exported]:
+    """Lower each training's first step for machines that need not be there.
 
     Args:
       plan: of the run.
       platforms: such as "cuda" or "tpu".
 
     Returns:
-      `jax.export.Exported` by the path of the training's folder.
+      The lowered steps by the path of each training's folder.
     """
     lowered = {}
-    for path, phases in trainings(plan.work, plan.data, plan.config):
+    for path, config, phases in trainings(plan.work, plan.data, plan.config):
         previous = None
         for phase in phases:
-            batch = batch_of(phase.experiment, plan.config.batch_size)
-
-            def one_step(data, previous, phase=phase, batch=batch):
-                keys = seed_keys(0)
-                state = phase.experiment.init(keys.init, data, previous)
-                return phase.experiment.step(state, batch(data, keys.batch, 0))
-
+            step = first_step(phase.experiment, config.batch_size)
+            arguments = plan.data, seed_keys(0), previous
             # Leaves alone: data may check the types of what it is rebuilt from.
-            arguments = (plan.data, previous)
             leaves, treedef = jax.tree.flatten(arguments)
 
-            def of_leaves(leaves, one_step=one_step, treedef=treedef):
-                return one_step(*jax.tree.unflatten(treedef, leaves))
+            def of_leaves(leaves, step=step, treedef=treedef):
+                return step(*jax.tree.unflatten(treedef, leaves))
 
-            name = f"{path}/{phase.name}".strip("/")
             export = jax.export.export(jax.jit(of_leaves), platforms=platforms)
-            lowered[name] = export(leaves)
-            previous, _ = jax.eval_shape(one_step, *arguments)
+            lowered[f"{path}/{phase.name}".strip("/")] = export(leaves)
+            previous, _ = jax.eval_shape(step, *arguments)
     return lowered

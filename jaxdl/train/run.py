@@ -20,9 +20,9 @@ from jaxdl.train.folder import open_folder, read_json, write_json
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
-from jaxdl.train.programs import batch_of, built, trainings
+from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
 from jaxdl.train.results import phases_result, sweep_result
-from jaxdl.train.seeds import choose_executor, make_executor, seed_keys, step_flop
+from jaxdl.train.seeds import choose_executor, seed_keys, step_flop
 from jaxdl.types import State
 
 __all__ = ["Experiment", "Phase", "Plan", "Record", "Sweep", "check_step", "load_run"]
@@ -157,8 +157,7 @@ def _train(
             warn(f"this run was begun with other {field}: its bits may differ")
     if not found:
         write_json(node.folder / "config.json", written)
-    batch_fn = batch_of(experiment, config.batch_size)
-    executor = make_executor(executor_name, experiment.init, batch_fn, experiment.step)
+    executor = executor_of(executor_name, experiment, config.batch_size)
     loop = Loop(
         experiment, executor, data, config, keys, node.folder, written, before.states
     )
@@ -265,16 +264,11 @@ def check_step(work: Work, data: Any, config: RunConfig) -> None:
     if not isinstance(work, Experiment):
         check_folder_names("phase", [phase.name for phase in work])
     keys = seed_keys(config.seed)
-    for _, phases in trainings(work, data, config):
+    for training in trainings(work, data, config):
         previous = None
-        for phase in phases:
-            batch_fn = batch_of(phase.experiment, config.batch_size)
-
-            def one_step(data, keys, previous, phase=phase, batch_fn=batch_fn):
-                state = phase.experiment.init(keys.init, data, previous)
-                return phase.experiment.step(state, batch_fn(data, keys.batch, 0))
-
-            previous, _ = jax.eval_shape(one_step, data, keys, previous)
+        for phase in training.phases:
+            step = first_step(phase.experiment, config.batch_size)
+            previous, _ = jax.eval_shape(step, data, keys, previous)
 
 
 def check_folder_names(kind: str, names: Iterable[str]) -> None:

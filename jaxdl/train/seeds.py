@@ -76,14 +76,10 @@ def scan_block(batch_fn: BatchFn, step_fn: StepFn) -> Callable[..., tuple[State,
     return block
 
 
-@functools.lru_cache(maxsize=16)
 def make_executor(
     name: ExecutorName, init_fn: InitFn, batch_fn: BatchFn, step_fn: StepFn
 ) -> Executor:
-    """The executor of that name.
-
-    Cached, so that a second run of the same functions in one process compiles nothing.
-    """
+    """The executor of that name (`jaxdl.train.programs.executor_of` remembers it)."""
     block = scan_block(batch_fn, step_fn)
     if name == "sequential":
         init_one = jax.jit(init_fn)
@@ -120,6 +116,17 @@ def make_executor(
         return advance_all(states, data, jnp.stack(keys), step, length=length)
 
     return Executor(init, advance, jax.device_get, unstack)
+
+
+def make_all_done(
+    executor: Executor, done: Callable[[State], jax.Array]
+) -> Callable[[Any], jax.Array]:
+    """A compiled `all_done(states)`: `done` of each seed, and of all together."""
+
+    def all_done(states):
+        return jnp.stack([done(state) for state in executor.split(states)]).all()
+
+    return jax.jit(all_done)
 
 
 def _owned(state):

@@ -46,6 +46,46 @@ def test_a_second_run_builds_and_compiles_nothing(tmp_path):
     assert first.result["state_sha256"] != second.result["state_sha256"]
 
 
+@pytest.fixture
+def compilations():
+    """Durations of XLA's compilations, from here on."""
+    found = []
+
+    def listen(event, seconds, **_):
+        if event.endswith("backend_compile_duration"):
+            found.append(seconds)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield found
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.mark.parametrize("executor", ["sequential", "vmap"])
+def test_xla_compiles_nothing_for_a_second_run(tmp_path, compilations, executor):
+    """Not even for several trainings with a stopping rule each."""
+
+    def make(cfg, data):
+        experiment = make_experiment(cfg)
+        step, evaluate = experiment.step, jax.jit(experiment.evaluate, static_argnums=3)
+        return experiment._replace(
+            step=lambda state, batch: step(state, batch),  # its own program
+            evaluate=evaluate,
+            done=lambda state: state.count >= cfg.steps,
+        )
+
+    cfg = Config(steps=2, seeds=2, executor=executor)
+    cases = {}
+    for i in range(3):
+        case = dataclasses.replace(cfg, batch_size=i + 1)
+        cases[f"case-{i}"] = Case(case, make)
+    for name in ("one", "two"):
+        count = len(compilations)
+        config = dataclasses.replace(cfg, out=tmp_path / name)
+        run("toy", Sweep(cases), DATA, config)
+        compiled = len(compilations) - count
+        assert compiled >= 3 if name == "one" else compiled == 0
+
+
 @pytest.mark.parametrize("change", ["flag", "data", "function"])
 def test_what_is_another_program_is_built_anew(change, tmp_path):
     counts = {}
@@ -64,12 +104,12 @@ def test_what_is_another_program_is_built_anew(change, tmp_path):
 
 def test_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr(programs, "CACHED", 2)
-    monkeypatch.setattr(programs, "_works", programs.collections.OrderedDict())
+    monkeypatch.setattr(programs, "_cache", programs.collections.OrderedDict())
     counts = {}
     make = make_counting(counts)
     for rate in (1.0, 2.0, 3.0, 1.0, 3.0):
         programs.built(make, Config(learning_rate=rate), DATA)
-    assert counts["built"] == 4 and len(programs._works) == 2
+    assert counts["built"] == 4 and len(programs._cache) == 2
 
 
 def test_trainings_of_a_tree():
@@ -82,9 +122,12 @@ def test_trainings_of_a_tree():
         "a": Case(cfg, make_experiment(cfg)),
         "b": Case(cfg, lambda cfg, data: phases),
     }
-    found = dict(programs.trainings(Sweep(cases), DATA, cfg))
-    assert [phase.steps for phase in found["a"]] == [3]
-    assert found["b"] is phases
+    found = {t.path: t for t in programs.trainings(Sweep(cases), DATA, cfg)}
+    assert [phase.steps for phase in found["a"].phases] == [3]
+    assert found["b"].phases is phases
+    nested = {"s": Case(cfg, Sweep(cases))}
+    paths = [t.path for t in programs.trainings(Sweep(nested), DATA, cfg)]
+    assert paths == ["s/a", "s/b"]
 
 
 def test_steps_lower_for_every_platform():
@@ -97,6 +140,17 @@ def test_steps_lower_for_every_platform():
     assert list(lowered) == ["one", "two"]
     for exported in lowered.values():
         assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
+
+
+def test_cases_lower_with_batches_of_their_own_size():
+    cfg = Config(steps=3)
+    experiment = make_experiment(cfg)._replace(batch=None)
+    small = dataclasses.replace(cfg, batch_size=2)
+    sweep = Sweep({"all": Case(cfg, experiment), "two": Case(small, experiment)})
+    lowered = programs.lower_steps(Plan("toy", sweep, DATA, cfg), platforms=["tpu"])
+    assert "tensor<8x16xf32>" in lowered["all"].mlir_module()
+    assert "tensor<8x16xf32>" not in lowered["two"].mlir_module()
+    assert "tensor<2x16xf32>" in lowered["two"].mlir_module()
 
 
 def test_a_step_that_cannot_be_lowered_is_seen():
