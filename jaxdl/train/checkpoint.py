@@ -10,25 +10,23 @@ A state is saved as a flat mapping from the path of each leaf to a NumPy array. 
 to the host is all that training waits for; hashing and writing happen in a thread.
 """
 
-import contextlib
 import errno
 import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import RunError
+from jaxdl.train.leaves import as_tree, from_host, key_impls, leaf_digests, to_host
 
-QUIETED = ("absl", "asyncio")  # they print hundreds of lines at a damaged checkpoint
 SPARE_BYTES = 2**18  # for what a checkpoint holds besides its arrays
 KEEP = 3  # a damaged newest checkpoint leaves two to fall back on
 
@@ -41,74 +39,6 @@ class Checkpoint(NamedTuple):
     notes: Mapping[str, Any]
 
 
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _key_impl(key: Any) -> Any:
-    """`jax.random.key_impl`, for abstract keys too."""
-    found = []
-    jax.eval_shape(lambda key: found.append(jax.random.key_impl(key)), key)
-    return found[0]
-
-
-def to_host(tree: Any) -> dict[str, np.ndarray]:
-    """Copy a tree's leaves to the host, by path; typed keys as their raw words."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): np.array(
-            jax.random.key_data(leaf) if _is_key(leaf) else leaf
-        )
-        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-    }
-
-
-def from_host(leaves: Mapping[str, np.ndarray], like: Any) -> Any:
-    """Rebuild a tree shaped like `like` (arrays or `jax.eval_shape`'s) from `to_host`.
-
-    Raises:
-      ValueError: if a path, a shape or a dtype differs.
-    """
-
-    def rebuild(path, leaf):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if name not in leaves:
-            raise ValueError(f"{name} is missing")
-        array = leaves[name]
-        words = jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf
-        if array.shape != words.shape or array.dtype != words.dtype:
-            raise ValueError(
-                f"{name} is {array.dtype}{list(array.shape)}, "
-                f"not {words.dtype}{list(words.shape)}"
-            )
-        # A copy that JAX owns: XLA may alias a NumPy buffer, and training donates it.
-        array = jnp.array(array, copy=True)
-        if _is_key(leaf):
-            return jax.random.wrap_key_data(array, impl=_key_impl(leaf))
-        return array
-
-    tree = jax.tree_util.tree_map_with_path(rebuild, like)
-    if len(leaves) != len(jax.tree.leaves(like)):
-        raise ValueError(f"{len(leaves)} leaves, not {len(jax.tree.leaves(like))}")
-    return tree
-
-
-def leaf_digests(leaves: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """SHA-256 of each leaf: its path, dtype, shape and bytes."""
-
-    def digest(name, array):
-        head = json.dumps([name, str(array.dtype), list(array.shape)])
-        contents = np.ascontiguousarray(array).view(np.uint8) if array.ndim else array
-        return hashlib.sha256(head.encode() + contents.tobytes()).hexdigest()
-
-    return {name: digest(name, array) for name, array in leaves.items()}
-
-
-def state_sha256(tree: Any) -> str:
-    """One SHA-256 for a whole tree of arrays: every path, dtype, shape and bit."""
-    digests = leaf_digests(to_host(tree))
-    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
-
-
 def _file_digests(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(
@@ -119,40 +49,29 @@ def _file_digests(folder: Path) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def _quiet() -> Generator[None, None, None]:
-    """Silence the loggers of Orbax's libraries while checkpoints are open."""
-    loggers = [logging.getLogger(name) for name in QUIETED]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+class _NotFromOrbax(logging.Filter):
+    """Drops what Orbax logs: hundreds of lines at a damaged checkpoint.
 
-
-def as_tree(
-    leaves: Mapping[str, np.ndarray], keys: Mapping[str, str]
-) -> dict[str, Any]:
-    """Nested dicts of arrays from leaves by path, as the checkpoint describes itself.
-
-    Args:
-      leaves: by path, such as "params/out/bias".
-      keys: for typed keys, the name of the generator by path.
+    A failed read is one sentence of ours instead. Asyncio reports some failures of
+    Orbax's tasks itself, and may do so when the run is over.
     """
-    tree: dict[str, Any] = {}
-    for path, array in leaves.items():
-        *parents, name = path.split("/")
-        place = tree
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        leaf = jnp.array(array, copy=True)
-        if path in keys:
-            leaf = jax.random.wrap_key_data(leaf, impl=keys[path])
-        place[name] = leaf
-    return tree
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep a record unless it comes from Orbax's files or one of its tasks."""
+        if "orbax" in Path(record.pathname).parts:
+            return False
+        return record.name != "asyncio" or "orbax" not in record.getMessage()
+
+
+_NOT_FROM_ORBAX = _NotFromOrbax()
+
+
+def _quieten_orbax() -> None:
+    """Install the filter; once is enough, and it changes no level."""
+    import absl.logging  # it must make its logger itself  # noqa: F401
+
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(_NOT_FROM_ORBAX)
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -175,8 +94,7 @@ class Checkpoints:
         self._warn = warn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
-        self._quieted = contextlib.ExitStack()
-        self._quieted.enter_context(_quiet())
+        _quieten_orbax()
 
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints on disk, ascending."""
@@ -206,14 +124,8 @@ class Checkpoints:
                     f"the state holds a non-finite value in {name} after step {step}; "
                     f"{self.intact()}"
                 )
-        keys = {
-            jax.tree_util.keystr(path, simple=True, separator="/"): str(_key_impl(leaf))
-            for path, leaf in jax.tree_util.tree_leaves_with_path(state)
-            if _is_key(leaf)
-        }
-        self._pending = self._writer.submit(
-            self._write, step, leaves, {"notes": dict(notes), "keys": keys}
-        )
+        about = {"notes": dict(notes), "keys": key_impls(state)}
+        self._pending = self._writer.submit(self._write, step, leaves, about)
 
     def wait(self) -> None:
         """Wait for the save under way, if any.
@@ -237,7 +149,6 @@ class Checkpoints:
     def close(self) -> None:
         """Let the save under way finish, and the thread with it."""
         self._writer.shutdown(wait=True)
-        self._quieted.close()
 
     def newest(self) -> int | None:
         """Step of the newest complete checkpoint, if there is one."""

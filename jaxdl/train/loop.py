@@ -18,10 +18,11 @@ from jaxdl.errors import RunError
 from jaxdl.ledger.schema import MetricResult, RunResult
 from jaxdl.measures.statistics import mean_ci95
 from jaxdl.train import provenance
-from jaxdl.train.checkpoint import Checkpoints, state_sha256
+from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.config import RunConfig, config_hash
 from jaxdl.train.experiment import Experiment, Record
 from jaxdl.train.folder import write_json
+from jaxdl.train.leaves import state_sha256
 from jaxdl.train.log import Progress, RunLog, Values, seed_history
 from jaxdl.train.programs import all_done_of
 from jaxdl.train.seeds import Executor

@@ -14,9 +14,9 @@ import pytest
 from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
-from jaxdl.train.checkpoint import state_sha256
 from jaxdl.train.config import config_hash
 from jaxdl.train.experiment import Case, Phase, Sweep
+from jaxdl.train.leaves import state_sha256
 from jaxdl.train.run import load_run, run
 from jaxdl.train.seeds import seed_keys
 

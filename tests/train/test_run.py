@@ -15,7 +15,8 @@ from toy_experiment import Config, examples, make_experiment
 from jaxdl.errors import InputError, RunError
 from jaxdl.train import loop
 from jaxdl.train import run as run_module
-from jaxdl.train.checkpoint import Checkpoints, state_sha256
+from jaxdl.train.checkpoint import Checkpoints
+from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
 from jaxdl.train.run import load_run, run
 

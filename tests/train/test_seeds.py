@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import toy_experiment
 
-from jaxdl.train.checkpoint import state_sha256
+from jaxdl.train.leaves import state_sha256
 from jaxdl.train.seeds import (
     choose_executor,
     make_executor,

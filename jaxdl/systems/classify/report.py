@@ -18,7 +18,7 @@ def as_result(
 ) -> dict[str, Any]:
     """The counts for the ledger: one seed; their interval is over pictures."""
     from jaxdl.train import provenance
-    from jaxdl.train.checkpoint import state_sha256
+    from jaxdl.train.leaves import state_sha256
 
     deciding = {"model": cfg.model, "weights_sha256": pretrained.digest}
     protocol = deciding | {

@@ -13,8 +13,8 @@ from jaxdl.errors import InputError
 from jaxdl.models.lenet import NUM_CLASSES, build_lenet
 from jaxdl.systems.dcgan.coloured import PREFIX
 from jaxdl.systems.dcgan.measures import fitted_to
-from jaxdl.train.checkpoint import state_sha256
 from jaxdl.train.folder import read_json
+from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
 
 

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from jaxdl.systems.long_lag.stopping_rule import make_stopping_init, make_stopping_step
-from jaxdl.train.checkpoint import state_sha256
+from jaxdl.train.leaves import state_sha256
 from jaxdl.types import Model
 
 WINDOW = 6
