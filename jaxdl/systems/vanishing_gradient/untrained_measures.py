@@ -99,15 +99,15 @@ def initial_signals(
     units = np.full((2, *axes, deepest), np.nan)
     found: dict[str, np.ndarray] = {}
     for a, hidden in enumerate(nets.activations):
-        signals, spectrum = _compiled(nets.forward, hidden)
         for d, depth in enumerate(depths):
             sizes = [x.shape[1], *[size] * depth, 10]
             for i, initializer in enumerate(nets.initializers):
                 model = nets.make(sizes, hidden, initializer)
                 params = model.init(jax.random.fold_in(key, depth))
-                layers = signals(params, x, labels)
+                layers = _signals(nets.forward, hidden, params, x, labels)
                 gradient_norm[a, i, d, : depth + 1] = layers.gradient_norm
-                singular_values[a, i, d] = spectrum(params, x[0])
+                spectrum = _hidden_spectrum(nets.forward, hidden, params, x[0])
+                singular_values[a, i, d] = spectrum
                 if depth == deepest:
                     units[:, a, i] = layers.dead, layers.saturated
                     first, last = layers.gradient_norm[0], layers.gradient_norm[-2]
@@ -118,17 +118,14 @@ def initial_signals(
     return found | {"dead": units[0], "saturated": units[1]}
 
 
-@functools.cache  # a seed compiles nothing that one before it has
-def _compiled(
-    forward_fn: ForwardFn, hidden: str
-) -> tuple[Callable[..., Signals], Callable[..., Array]]:
-    row = activation(hidden)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _signals(forward_fn: ForwardFn, hidden: str, params, x, labels) -> Signals:
+    """`layer_signals`, compiled once for all initial weights and seeds."""
     forward_hidden = functools.partial(forward_fn, hidden=hidden)
-    signals = functools.partial(layer_signals, forward_hidden, hidden=row)
-    spectrum = functools.partial(_hidden_spectrum, forward_fn, hidden)
-    return jax.jit(signals), jax.jit(spectrum)
+    return layer_signals(forward_hidden, params, x, labels, activation(hidden))
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _hidden_spectrum(forward_fn, hidden: str, params, x_row):
     """Singular values of da_L/dz_1: from the first hidden layer to the last."""
     first, *middle = params[:-1]
