@@ -41,7 +41,7 @@ from jaxdl.train.state import TrainState
 LARGE: dict[str, Any] = dict(
     steps=10_000, pretrain_steps=2_500, hidden_sizes=(500, 500, 2000)
 )
-BASIC = LARGE | dict(steps=3_000, pretrain_steps=2_000)
+BASIC: dict[str, Any] = LARGE | dict(steps=3_000, pretrain_steps=2_000)
 PRESETS = {
     "digits": Config(),
     "mnist": Config(data="mnist", **LARGE),

@@ -29,7 +29,7 @@ from jaxdl.data import Task, latch, make_draws
 from jaxdl.errors import InputError
 from jaxdl.systems.rnn_memory.figures import memory_figures
 from jaxdl.systems.rnn_memory.gradient_reach import make_memory_evaluate
-from jaxdl.systems.rnn_memory.networks import make_net, make_training
+from jaxdl.systems.rnn_memory.training import make_net, make_training
 from jaxdl.train import config
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.protocol import fields

@@ -22,7 +22,7 @@ from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
 from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
 from jaxdl.train.results import phases_result, sweep_result
-from jaxdl.train.seeds import choose_executor, seed_keys, step_flop
+from jaxdl.train.seeds import ExecutorName, choose_executor, seed_keys, step_flop
 from jaxdl.types import State
 
 __all__ = ["Experiment", "Phase", "Plan", "Record", "Sweep", "check_step", "load_run"]
@@ -146,7 +146,7 @@ def _train(
     if node.number and before.states is None:
         raise RunError(f"{node.folder} cannot go on: {lost('the phase before it')}")
     keys = [seed_keys(config.seed + i, node.number) for i in range(config.seeds)]
-    executor_name = (found or {}).get("executor") or _executor_name(
+    executor_name: ExecutorName = (found or {}).get("executor") or _executor_name(
         experiment, data, keys, config, before.states
     )
     written = {**identity, "executor": executor_name}
@@ -289,7 +289,7 @@ def check_folder_names(kind: str, names: Iterable[str]) -> None:
         raise InputError(f"there is no {kind}: expected at least one")
 
 
-def _executor_name(experiment, data, keys, config, previous) -> str:
+def _executor_name(experiment, data, keys, config, previous) -> ExecutorName:
     if config.executor != "auto":
         return config.executor
     platform = jax.default_backend()

@@ -10,7 +10,9 @@ from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.systems.char_lm.networks import char_lm
 from jaxdl.systems.char_lm.objective import make_next_character_loss
 
-NOT_DIFFERENTIABLE: dict[str, str] = {}
+NOT_DIFFERENTIABLE = {
+    "systems.char_lm.networks.model_of": "it builds a net, which is checked",
+}
 """Functions that no gradient goes through, and why."""
 
 
