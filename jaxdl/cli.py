@@ -175,7 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     help_wanted = words[:1] in (["-h"], ["--help"])
     lines = [f"usage: jaxdl COMMAND ..., COMMAND one of: {', '.join(COMMANDS)}"]
     if not help_wanted:
-        given = " ".join(words[:2]) or "nothing"
-        lines.insert(0, f"error: {given} was given, not a command")
+        given = " ".join(words[:2])
+        said = f"there is no command {given}" if given else "no command was given"
+        lines.insert(0, f"error: {said}")
     print("\n".join(lines), file=sys.stdout if help_wanted else sys.stderr)
     return 0 if help_wanted else InputError.exit_code

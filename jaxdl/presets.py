@@ -8,6 +8,8 @@ default that belongs to it, and `--help` shows these values.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxdl.errors import InputError
+
 
 class Choice(NamedTuple):
     """A preset and the words of the command line that remain.
@@ -36,11 +38,19 @@ def choose_preset(
       presets: configurations (dataclasses) by name; the first is the default.
       argv: the words of the command line.
       select: names of fields, such as ("data",).
+
+    Raises:
+      InputError: for a word that is no preset, or a second one.
     """
     words = list(argv)
     name = next(iter(presets))
     if words and words[0] in presets:
         name = words.pop(0)
+    if words and not words[0].startswith("-"):
+        raise InputError(
+            f"{words[0]} was given: expected flags, or one preset before them "
+            f"({', '.join(presets)})"
+        )
     base = presets[name]
     given = {field: _value(words, field) for field in select}
     wanted = {
@@ -64,7 +74,8 @@ def describe_presets(
     if len(presets) == 1:
         return about
     names = ", ".join(presets)
-    flags = " and ".join(f"--{field.replace('_', '-')}" for field in select)
+    own = [field for field in select if hasattr(config, field)]
+    flags = " and ".join(f"--{field.replace('_', '-')}" for field in own)
     also = f" or choose it by {flags}" if flags else ""
     return (
         f"{about}\n\nPresets: {names}. Name one first{also}; this help shows the "

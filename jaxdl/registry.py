@@ -17,10 +17,9 @@ from typing import NamedTuple
 from jaxdl.errors import InputError
 
 PROJECT = Path(__file__).resolve().parents[1]
+_ENTRIES = os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
 OUTSIDE = tuple(
-    Path(entry)
-    for entry in os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
-    if entry
+    dict.fromkeys(Path(x).expanduser().absolute() for x in _ENTRIES if x.strip())
 )
 """Folders outside the project that hold `systems/` and `experiments/`."""
 
@@ -138,8 +137,8 @@ def _parts(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     for folder in (_systems(root), _experiments(root)):
         if not folder.is_dir():
             raise InputError(
-                f"{folder} is not there: expected a checkout of jaxdl, or in "
-                "JAXDL_SYSTEMS folders that hold systems/ and experiments/"
+                f"{folder} is not there: expected a checkout of jaxdl; each folder in "
+                "JAXDL_SYSTEMS must hold systems/ and experiments/"
             )
     folders = {
         path.name: path
@@ -147,6 +146,12 @@ def _parts(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
         if path.is_dir() and path.name.isidentifier() and path.name != "__pycache__"
     }
     scripts = {path.stem: path for path in _experiments(root).glob("*.py")}
+    for name, path in scripts.items():
+        if not name.isidentifier():
+            raise InputError(
+                f"the script {path} cannot name a system: expected a Python "
+                f"identifier, such as {name.replace('-', '_')}.py"
+            )
     return folders, scripts
 
 
@@ -157,12 +162,25 @@ def _describe(name: str, folder: Path) -> System:
             f"{folder} has no __init__.py: expected one that defines SYSTEM = "
             "jaxdl.registry.System(...)"
         )
-    module = _load(f"jaxdl.systems.{name}", folder / "__init__.py")
+    path = folder / "__init__.py"
+    try:
+        module = _load(f"jaxdl.systems.{name}", path)
+    except (Exception, SystemExit) as error:
+        raise InputError(
+            f"{path} cannot be imported ({type(error).__name__}: {error}): expected a "
+            "module that defines SYSTEM = jaxdl.registry.System(...)"
+        ) from error
     system = getattr(module, "SYSTEM", None)
     if not isinstance(system, System):
         raise InputError(
-            f"{folder / '__init__.py'} does not describe its system: expected SYSTEM = "
+            f"{path} does not describe its system: expected SYSTEM = "
             "jaxdl.registry.System(...)"
+        )
+    texts = (system.title, system.paper, system.toy or "", system.picture or "")
+    if not all(isinstance(text, str) for text in (*texts, *system.figures)):
+        raise InputError(
+            f"{path} describes its system by something else than text: expected "
+            "strings for title, paper, toy, picture and each of figures"
         )
     return system
 

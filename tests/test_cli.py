@@ -153,21 +153,21 @@ def test_data_prepare_refuses(argv, sentence, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("argv", "given"),
+    ("argv", "said"),
     [
-        ([], "nothing"),
-        (["train"], "train"),
-        (["data"], "data"),
-        (["data", "delete", "mnist"], "data delete"),
-        (["prepare", "data"], "prepare data"),
+        ([], "no command was given"),
+        (["train"], "there is no command train"),
+        (["data"], "there is no command data"),
+        (["data", "delete", "mnist"], "there is no command data delete"),
+        (["prepare", "data"], "there is no command prepare data"),
     ],
     ids=["none", "unknown", "half", "unknown_second_word", "swapped"],
 )
-def test_unknown_command(argv, given, capsys):
+def test_unknown_command(argv, said, capsys):
     assert cli.main(argv) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"error: {given} was given")
+    assert err.startswith(f"error: {said}\n")
     assert "data prepare" in err and "results" in err  # what can be given
 
 

@@ -81,5 +81,8 @@ def test_help_shows_the_values_of_the_preset(capsys):
 
 
 def test_a_word_that_is_no_preset_is_refused(capsys):
-    assert cli.start(PRESETS, lambda config: 0, ["mnits"]) == 2
-    assert "mnits" in capsys.readouterr().err
+    for words in (["mnits"], ["mnist", "digits"]):
+        assert cli.start(PRESETS, lambda config: 0, words) == 2
+        err = capsys.readouterr().err
+        assert err.startswith(f"error: {words[-1]} was given: expected flags, or one")
+        assert "digits, mnist, quick, other" in err and err.count("\n") == 1

@@ -87,8 +87,16 @@ def test_the_environment_names_further_systems(tmp_path):
         (dict(folder=False), "has no system folder: expected"),
         (dict(text="SYSTEM = 3\n"), "does not describe its system"),
         (dict(text=""), "does not describe its system"),
+        (dict(text="SYSTEM = (\n"), "cannot be imported .SyntaxError"),
+        (dict(text="raise ValueError('boom')\n"), "cannot be imported .*boom"),
+        (dict(text="import sys\nsys.exit(0)\n"), "cannot be imported .SystemExit"),
+        (dict(text=DESCRIPTION.replace('"A toy"', "3")), "something else than text"),
+        (dict(text=DESCRIPTION.replace('paper="Nobody 2026", ', "")), "TypeError"),
     ],
-    ids=["no script", "no folder", "something else", "nothing"],
+    ids=[
+        *("no script", "no folder", "something else", "nothing", "syntax", "error"),
+        *("exit", "no text", "no paper"),
+    ],
 )
 def test_halves_are_refused(tmp_path, parts, said):
     with pytest.raises(InputError, match=said):
@@ -124,3 +132,8 @@ def test_the_command_lists_every_system(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(find_systems())
     assert any(x.startswith("gan ") and "experiments/gan.py" in x for x in lines)
+
+
+def test_a_script_that_can_name_no_system_is_refused(tmp_path):
+    with pytest.raises(InputError, match="such as my_sys.py"):
+        find_systems([plant(tmp_path, "my-sys")])

@@ -80,3 +80,5 @@ def check_step(step, disc_steps, simultaneous):
     assert set(metrics) == {"disc_loss", "gen_loss"}
     old, new = jax.random.key_data(state.key), jax.random.key_data(after.key)
     assert not np.array_equal(old, new)
+    used = jax.random.split(state.key, disc_steps + 2)
+    np.testing.assert_array_equal(new, jax.random.key_data(used[-1]))

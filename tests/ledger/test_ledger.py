@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,8 @@ from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
 from jaxdl.ledger.schema import read_results
 from jaxdl.ledger.table import format_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
-from jaxdl.registry import System, find_systems
+from jaxdl.registry import System, find_systems, load_script
+from jaxdl.train.config import deciding_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "experiments" / "results"
@@ -811,6 +813,27 @@ def test_records_are_the_committed_results():
         for flags in system.records.values():
             for flag in re.findall(r"--([a-z-]+)", flags):
                 assert re.search(rf"\b{flag.replace('-', '_')}: ", source), flag
+
+
+RECORDS = [
+    (system, file)
+    for system in find_systems()
+    for file in system.records
+    # Their files hold what the script made of the flags, or pictures' names.
+    if system.name not in ("classify", "transfer") and file != "xor-sweep.json"
+]
+
+
+@pytest.mark.parametrize(("system", "file"), RECORDS, ids=lambda x: str(x)[:40])
+def test_a_records_flags_are_those_of_its_configuration(system, file, monkeypatch):
+    script, seen = load_script(system), []
+    monkeypatch.setattr(script, "train", lambda cfg: seen.append(cfg) or 0)
+    assert script.main(shlex.split(system.records[file])) == 0
+    now = json.loads(json.dumps(deciding_fields(seen[-1])))
+    old = json.loads((RESULTS / file).read_text())["config"]
+    shared = (now.keys() & old.keys()) - {"executor", "seed", "seeds"}
+    shared -= {"classifier_digest"}  # of the folder that --classifier names
+    assert {k: now[k] for k in shared} == {k: old[k] for k in shared}
 
 
 def test_readme_tables_are_current(capsys):

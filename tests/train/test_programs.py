@@ -170,3 +170,19 @@ def test_a_step_that_cannot_be_lowered_is_seen():
 def test_equal_batches_are_one_function():
     one, two = make_uniform_batch(4), make_uniform_batch(4)
     assert one == two and hash(one) == hash(two) and one != make_uniform_batch(5)
+
+
+def test_configurations_of_two_types_are_two_works():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Other(Config):
+        """The same fields of another task."""
+
+    seen = []
+
+    def make(cfg, data):
+        seen.append(type(cfg))
+        return make_experiment(Config())
+
+    for cfg in (Config(), Other()):
+        programs.built(make, cfg, DATA)
+    assert seen == [Config, Other]

@@ -435,3 +435,11 @@ def test_auto_is_written_down_and_kept(tmp_path, monkeypatch):
     resumed = run("toy", experiment, DATA, cfg)
     assert json.loads((cfg.out / "config.json").read_text())["executor"] == "vmap"
     assert resumed.result["executor"] == "vmap"
+
+
+def test_trees_come_in_the_order_of_seeds(tmp_path):
+    fields = dict(steps=1, seed=3, seeds=11, executor="sequential")
+    cfg = Config(**fields, out=tmp_path / "run")
+    record = run("toy", make_experiment(cfg), DATA, cfg)
+    found = [state_sha256(tree) for tree in load_trees(cfg.out)]
+    assert found == [state_sha256(state) for state in record.states]

@@ -181,3 +181,11 @@ def test_a_run_that_must_stop_keeps_the_cases_before(tmp_path):
         cases = make_cases(config, middle=middle._replace(step=step))
         run("toy", Sweep(cases), DATA, config)
     assert (config.out / "slow" / "result.json").exists()
+
+
+def test_overwrite_sets_the_whole_sweep_aside(tmp_path):
+    config = Config(steps=5, out=tmp_path / "sweep")
+    run("toy", Sweep(make_cases(config)), DATA, config)
+    new = dataclasses.replace(config, steps=10, overwrite=True)
+    assert run("toy", Sweep(make_cases(new)), DATA, new).result["config"]["steps"] == 10
+    assert len(list(tmp_path.iterdir())) == 2

@@ -12,7 +12,8 @@ SYSTEM = System(
         "lenet-mnist.json": "--data mnist --train-on all --seeds 5",
         "lenet-mnist-distorted.json": "--data mnist --train-on all --distort --seeds 3",
         "lenet-mnist-modern.json": (
-            "--data mnist --train-on all --model modern --seeds 3"
+            "--data mnist --train-on all --model modern --steps 4000 "
+            "--learning-rate 0.002 --weight-decay 0.05 --seeds 3"
         ),
     },
 )

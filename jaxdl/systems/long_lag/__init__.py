@@ -11,6 +11,6 @@ SYSTEM = System(
     records={
         "lstm_adding-100.json": "--seeds 10",
         "lstm_adding-500.json": "--lag 500 --steps 300000 --seeds 10",
-        "lstm_temporal_order-2.json": "temporal-order --seeds 10",
+        "lstm_temporal_order-2.json": "temporal-order --steps 150000 --seeds 10",
     },
 )

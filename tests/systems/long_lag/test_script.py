@@ -12,7 +12,11 @@ from jaxdl import data
 from jaxdl.ledger.published import SYSTEMS
 from jaxdl.ledger.schema import read_result
 from jaxdl.measures.long_lag import make_answers, stopping_protocol
-from jaxdl.systems.long_lag.tasks import make_protocols, task_of
+from jaxdl.systems.long_lag.tasks import (
+    make_protocols,
+    published_sequences,
+    task_of,
+)
 from jaxdl.train.run import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -151,3 +155,10 @@ def test_the_modern_net(script, preset):
     protocol = experiment.protocols["sequences"]
     assert protocol["net"] == "4 cells, forget gate (bias 2)"
     assert protocol["optimizer"] == "Adam" and protocol["batch_size"] == 20
+
+
+@pytest.mark.parametrize(
+    ("lag", "number"), [(100, 74_000), (500, 209_000), (1000, 853_000), (20, None)]
+)
+def test_the_papers_number_is_that_of_the_lag(script, lag, number):
+    assert published_sequences(script.Adding(lag=lag)) == number
