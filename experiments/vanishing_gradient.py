@@ -43,7 +43,7 @@ class Config(config.ImagesConfig):
     cases: tuple[nets.CaseName, ...] = get_args(nets.CaseName)
     """What to run: the study of untrained nets, and the nets to train."""
     steps: int = 6_000
-    """Training steps."""
+    """Training steps of each net."""
     batch_size: int = 10
     """Images in one minibatch; the paper's."""
     hidden_layers: int = 5
