@@ -60,7 +60,7 @@ class StepFn(Protocol):
 
 @runtime_checkable
 class EvaluateFn(Protocol):
-    """What a state is worth, measured between blocks of steps."""
+    """Measurement of a state between blocks of steps."""
 
     def __call__(
         self, state: State, data: Any, key: PRNGKey, final: bool, /
@@ -89,7 +89,7 @@ class FiguresFn(Protocol):
 
 @runtime_checkable
 class LossFn(Protocol):
-    """What one step of descent makes smaller."""
+    """The objective that a step of descent makes smaller."""
 
     def __call__(
         self, params: Params, batch: Batch, key: PRNGKey, /
@@ -139,7 +139,7 @@ class Series(NamedTuple):
 
 
 class History(NamedTuple):
-    """What was logged in training, and what evaluations found."""
+    """Logged values of training, and of evaluations."""
 
     train: Series
     evaluations: Series

@@ -151,7 +151,7 @@ def least_squares_generator_loss(
 def hinge_discriminator_loss(
     real_scores: Float[Array, "*batch"], fake_scores: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
-    """How far data scores below 1, and samples above -1.
+    """Hinge loss: the gap of data below 1, and of samples above -1.
 
     loss = max(0, 1 - D(x)) + max(0, 1 + D(G(z))). Scores beyond the margin have no
     gradient. The generator that goes with it has `wasserstein_generator_loss`.
@@ -176,7 +176,7 @@ def hinge_discriminator_loss(
 def wasserstein_critic_loss(
     real_scores: Float[Array, "*batch"], fake_scores: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
-    """How much higher samples score than data.
+    """Critic loss: the scores of samples minus those of data.
 
     loss = D(G(z)) - D(x). Minus its mean, at its greatest over critics of slope 1 at
     most, is the Wasserstein-1 distance; the slope is bounded elsewhere

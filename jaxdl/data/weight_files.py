@@ -20,7 +20,7 @@ _FLOAT16_TAG = np.uint32(0x01306B47).tobytes()  # little-endian, as the files ar
 
 
 class Tensors(NamedTuple):
-    """What weight files hold.
+    """The contents of weight files.
 
     Attributes:
       arrays: by their names in the file.

@@ -13,7 +13,7 @@ from jaxdl.types import Params
 
 
 class Place(NamedTuple):
-    """Where a leaf is in a file: its name, its shape there, and the way from there."""
+    """A leaf's place in a file: its name, its shape there, and the way from there."""
 
     name: str
     shape: tuple[int, ...]

@@ -38,7 +38,7 @@ def why_no_derivative(function: Callable[..., Any]) -> str | None:
 
 
 def holds_floats(annotation: Any) -> bool:
-    """Whether values of this annotation can hold floating arrays of JAX."""
+    """True if values of this annotation can hold floating arrays of JAX."""
     if annotation in _ANYTHING or isinstance(annotation, str | typing.TypeVar):
         return True
     if hasattr(annotation, "dtypes"):  # an array of jaxtyping
@@ -53,7 +53,7 @@ def holds_floats(annotation: Any) -> bool:
 
 
 def returns_function(annotation: Any) -> bool:
-    """Whether values of this annotation are, or hold, functions."""
+    """True if values of this annotation are, or hold, functions."""
     return _is_callable(annotation) or any(map(returns_function, _parts(annotation)))
 
 

@@ -43,7 +43,7 @@ _FAILS = "order 2 fails"
 
 
 class LeafReport(NamedTuple):
-    """What the check found for one leaf of one function.
+    """Findings of the check for one leaf of one function.
 
     Attributes:
       function, leaf, shape: what was checked.

@@ -34,7 +34,7 @@ _LARGE = 2**21  # numbers in flight above which rows run one after the other
 
 
 class Rows(NamedTuple):
-    """Where a leaf is checked: at single entries, then along random directions.
+    """Checked points of a leaf: single entries, then random directions.
 
     Attributes:
       entries: their places in the raveled leaf.
@@ -402,7 +402,7 @@ def _settle(
 
 
 class Whole(NamedTuple):
-    """What is compared with the gradient at all of its entries, leaf by leaf.
+    """Gradients to compare at all entries, leaf by leaf.
 
     Attributes:
       hand: the derivation by hand; None for a leaf that it leaves out.

@@ -63,10 +63,12 @@ class Row(NamedTuple):
 
 
 def label(field: str) -> str:
+    """A field's name in words."""
     return field.replace("_", " ")
 
 
 def plain(value: Any) -> str:
+    """Text as it is, other values as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

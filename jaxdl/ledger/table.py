@@ -122,6 +122,7 @@ def format_table(rows: list[Row], markdown: bool = False) -> str:
 
 
 def rich_table(rows: list[Row]) -> Any:
+    """The table for a terminal, with lines between rows (`rich.table.Table`)."""
     from rich import box
     from rich.table import Table
 

@@ -15,7 +15,7 @@ TEST_SEQUENCES = 2560
 
 
 class Answers(NamedTuple):
-    """What a net answered.
+    """Answers of a net.
 
     Attributes:
       outputs: of its output units.

@@ -32,7 +32,7 @@ NUM_CLASSES = 10
 
 
 class Activity(NamedTuple):
-    """What the layers of a net give for some images, by their names of 1998."""
+    """Outputs of a net's layers for some images, by their names of 1998."""
 
     c1: Float[Array, "batch 28 28 maps"]
     s2: Float[Array, "batch 14 14 maps"]

@@ -54,7 +54,7 @@ def mobilenet(num_classes: int = 1000, *, width: float = 0.25) -> Model:
 
 
 def mobilenet_features(*, width: float = 0.25) -> Model:
-    """What MobileNet v1 knows of a picture: 1024 width numbers, means over all places.
+    """Features of MobileNet v1: 1024 width numbers, means over all places.
 
     The last linear layer reads them: 256 at width 0.25. The parameters are those of
     `mobilenet` without that layer, and `apply` takes those of a whole net too.

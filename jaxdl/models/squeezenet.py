@@ -54,7 +54,7 @@ def squeezenet(num_classes: int = 1000) -> Model:
 
 
 def squeezenet_features() -> Model:
-    """What SqueezeNet 1.1 knows of a picture: 512 numbers, the mean over all places.
+    """Features of SqueezeNet 1.1: 512 numbers, means over all places.
 
     They are the channels of fire9, which the classifier reads. The parameters are those
     of `squeezenet` without the classifier, and `apply` takes those of a whole net too.

@@ -231,7 +231,7 @@ def make_geometry(
     dilation: Sequence[int] | None = None,
     groups: int = 1,
 ) -> Geometry:
-    """What is fixed about a convolution, checked.
+    """The fixed sizes of a convolution, checked.
 
     Args:
       image_shape: height, width and channels.

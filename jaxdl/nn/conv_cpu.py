@@ -38,7 +38,7 @@ Kernel = Float[Array, "_rows _columns _in _out"]
 
 
 class Geometry(NamedTuple):
-    """What is fixed about a convolution besides its channels.
+    """The fixed sizes of a convolution besides its channels.
 
     Attributes:
       input_size: height and width of the input.

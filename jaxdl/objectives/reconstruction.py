@@ -74,7 +74,7 @@ def make_reconstruction_loss(
 def sparsity_divergence(
     logits: Float[Array, "batch latent"], target: float
 ) -> Float[Array, ""]:
-    """How far units are from being active as rarely as wanted.
+    """Divergence of units from being active as rarely as wanted.
 
     sum_j KL(rho || rho_j), with rho_j the mean over the batch of unit j's activation
     sigmoid(logit_j) and KL between Bernoulli variables, in nats: 0 where all means are

@@ -25,7 +25,7 @@ from jaxdl.ops.numerics import is_known, safe_sqrt
 
 
 def tolerance(dtype: jnp.dtype) -> float:
-    """How far probabilities may sum from 1: 1e-4, in float64 1e-8, in 16 bits 1e-2."""
+    """Allowed gap of summed probabilities from 1: 1e-4, float64 1e-8, 16 bits 1e-2."""
     return {8: 1e-8, 4: 1e-4}.get(jnp.dtype(dtype).itemsize, 1e-2)
 
 

@@ -18,5 +18,5 @@ def safe_sqrt(x: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
 
 
 def is_known(*arrays: Any) -> bool:
-    """Whether all values can be looked at, as they can outside of `jit` and `grad`."""
+    """True if all values can be looked at, as outside of `jit` and `grad`."""
     return not any(isinstance(x, jax.core.Tracer) for x in arrays)

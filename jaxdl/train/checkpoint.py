@@ -32,7 +32,7 @@ KEEP = 3  # a damaged newest checkpoint leaves two to fall back on
 
 
 class Checkpoint(NamedTuple):
-    """What `Checkpoints.restore` found: the step, the state, and its caller's notes."""
+    """A restored checkpoint: the step, the state, and its caller's notes."""
 
     step: int
     state: Any
@@ -75,7 +75,7 @@ def _quieten_orbax() -> None:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that there is no space left (tensorstore's too)."""
+    """True if an error says that there is no space left (tensorstore's too)."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return "no space left" in str(error).lower()

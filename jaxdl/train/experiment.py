@@ -155,7 +155,7 @@ class Plan(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What a run was. Of phases, states and history are the last one's.
+    """Record of a run. Of phases, states and history are the last one's.
 
     Attributes:
       config: its configuration.

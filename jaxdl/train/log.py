@@ -19,7 +19,7 @@ SEED_CURVES = 8  # TensorBoard draws a curve a seed up to here, their mean above
 
 
 def read_history(folder: Path) -> History:
-    """What the run in `folder` logged.
+    """The log of the run in `folder`.
 
     Raises:
       RunError: if `metrics.jsonl` or an evaluation's arrays are damaged.

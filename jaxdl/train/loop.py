@@ -385,7 +385,7 @@ def _block_length(gap: int, block_steps: int) -> int:
 
 
 def print_result(result: Mapping[str, Any], folder: Path) -> None:
-    """What a run found, and where it is."""
+    """Print the metrics of a run, and where it is."""
     for name, metric in result["metrics"].items():
         low_high = metric["ci95"]
         interval = (

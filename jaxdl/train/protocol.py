@@ -14,5 +14,5 @@ def falling(learning_rate: float) -> str:
 
 
 def epochs(steps: int, batch_size: int, num_examples: int) -> str:
-    """How often training saw every example."""
+    """Passes of training over all examples, in words."""
     return f"{steps * batch_size / num_examples:.3g} epochs"

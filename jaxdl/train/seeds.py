@@ -47,7 +47,7 @@ def seed_keys(seed: int, phase: int = 0) -> SeedKeys:
 
 
 class Executor(NamedTuple):
-    """How the states of several seeds are held together and advanced.
+    """Functions that hold the states of several seeds and advance them.
 
     Attributes:
       init: `init(keys, data, previous) -> states`, with one key a seed.

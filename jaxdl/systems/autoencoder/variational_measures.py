@@ -129,7 +129,7 @@ def _over_codes(key, model, params, x, num_samples):
 def active_units(
     means: Float[Array, "images latent"], *, threshold: float = ACTIVE_VARIANCE
 ) -> Float[Array, ""]:
-    """How many numbers of the code say something about the image.
+    """Number of code units that say something about the image.
 
     Those whose posterior mean has a variance over the images above the threshold (Burda
     et al., 2016, section 5.2).
@@ -198,7 +198,7 @@ def variational_protocols(
     num_samples: int,
     how: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
-    """How `make_variational_evaluate` measures what the ledger prints.
+    """Protocols of `make_variational_evaluate` for the ledger.
 
     Args:
       data: the images' name.

@@ -31,7 +31,7 @@ def memories(
     params: Params,
     codes: Integer[Array, " time"],
 ) -> Float[Array, "time cells"]:
-    """What each cell keeps after each character of a text, read from a zero carry.
+    """States of each cell after each character of a text, read from a zero carry.
 
     Args:
       apply_fn: `apply_fn(params, codes, carry=carry) -> (logits, carry)`.

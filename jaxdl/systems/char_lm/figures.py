@@ -23,7 +23,7 @@ FONT = "DejaVu Sans Mono"
 
 
 def text_figures(record: Any, model: Any) -> dict[str, Any]:
-    """What a model of text has learned: its curves, and cells that follow something.
+    """Figures of a model of text: its curves, and cells that follow something.
 
     Cells of the first seed are chosen on the first 10,000 validation characters (the
     first half of a short text) and shown on the lines that come next.

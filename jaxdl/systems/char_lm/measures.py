@@ -50,7 +50,7 @@ def text_nats(
 
 
 def zero_carry(apply_fn: ApplyFn, params: Params) -> Any:
-    """What a model carries before the first character of one text: zeros."""
+    """The carry before the first character of one text: zeros."""
     codes = jnp.zeros((1, 1), jnp.int32)
     _, carry = jax.eval_shape(apply_fn, params, codes)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)

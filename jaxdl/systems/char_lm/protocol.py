@@ -6,7 +6,7 @@ from jaxdl.systems.char_lm.data import Text, windows_of_pass
 
 
 def protocols(cfg: Any, data: Text) -> dict[str, Any]:
-    """How the validation loss was measured, and the figure to set it beside."""
+    """Protocol of the validation loss, and the figure to set beside it."""
     passes = windows_of_pass(len(data.train), cfg.batch_size, cfg.window)
     layers = f"{cfg.layers} layer{'s' * (cfg.layers > 1)} of {cfg.hidden_size}"
     protocol = {

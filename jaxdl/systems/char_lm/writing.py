@@ -13,7 +13,7 @@ from jaxdl.train.experiment import Record
 
 
 def prompt_of(cfg: Any, data: Text) -> Int32[np.ndarray, " characters"]:
-    """What samples continue, as codes of the text's alphabet."""
+    """The start of all samples, as codes of the text's alphabet."""
     prompt = cfg.prompt or ("\n" if "\n" in data.alphabet else data.alphabet[0])
     return encode(prompt, data.alphabet)
 

@@ -14,7 +14,7 @@ BATCH = 16
 
 
 class Found(NamedTuple):
-    """What the net says: classes [picture 5], likeliest first, and probabilities."""
+    """Answers of the net: classes [picture 5], likeliest first, and probabilities."""
 
     classes: np.ndarray
     probabilities: np.ndarray

@@ -12,7 +12,7 @@ PERIODS = (2, 4)
 
 
 def checkerboard_score(images: ArrayLike, *, period: int = 2) -> float:
-    """How far the waves of an upsampling grid stand out from their neighbours.
+    """Height of an upsampling grid's waves over their neighbours.
 
     With P(u, v) the mean squared magnitude of the images' two-dimensional Fourier
     transform at u / size and v / size waves per pixel, over the grid's frequencies:

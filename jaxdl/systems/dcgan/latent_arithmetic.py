@@ -25,7 +25,7 @@ ClassifyFn = Callable[[jax.Array], tuple[jax.Array, jax.Array | np.ndarray]]
 
 
 class Outcome(NamedTuple):
-    """What came of some trials, as counts of them; Wilson's interval fits.
+    """Outcomes of some trials, as counts; Wilson's interval fits.
 
     Attributes:
       trials: how many there were.
@@ -107,7 +107,7 @@ def latent_arithmetic(
     num_exemplars: int = 3,
     rescale: bool = True,
 ) -> LatentArithmetic:
-    """How often sums of averaged latents have the attributes that they should.
+    """Success rates of sums of averaged latents: do they have the right attributes.
 
     Standard normal latents are drawn, and what is generated from them is classified.
     Each trial draws different exemplars of three concepts among them, averages the

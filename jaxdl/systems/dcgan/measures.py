@@ -104,7 +104,7 @@ def image_measures(
     fake: Float[np.ndarray, "m height width channels"],
     classifier: Any = None,
 ) -> dict[str, float]:
-    """How far samples are from images, both in [0, 1]: see `make_dcgan_evaluate`."""
+    """Distances of samples from images, both in [0, 1]: see `make_dcgan_evaluate`."""
     found: dict[str, float] = {}
     for name, images in (("", fake), ("real_", real)):
         for period in (2, 4):

@@ -150,7 +150,7 @@ def dcgan(
 def dcgan_features(
     image_shape: tuple[int, int, int], *, base_channels: int = 64
 ) -> Model:
-    """What the discriminator of `dcgan` sees in images, for a linear classifier.
+    """Features of the discriminator of `dcgan`, for a linear classifier.
 
     Every layer's maps, after their rectifiers, are max-pooled to a grid of 4x4 cells,
     flattened and put side by side: 16 numbers for each channel of each layer.

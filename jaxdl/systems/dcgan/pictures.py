@@ -33,7 +33,7 @@ class Spectra(NamedTuple):
 
 
 class DcganPictures(NamedTuple):
-    """What one generator draws.
+    """Drawings of one generator.
 
     Attributes:
       gan: samples, their nearest images, and paths.

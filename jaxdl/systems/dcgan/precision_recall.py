@@ -81,7 +81,7 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 class ClassCoverage(NamedTuple):
-    """How generated images spread over the classes of the real ones.
+    """Spread of generated images over the classes of the real ones.
 
     Attributes:
       shares: of the classes among generated images, by the classifier.

@@ -71,7 +71,7 @@ def make_gan_evaluate(
 
 
 def gan_protocols(data, num_samples: int, networks: str) -> dict[str, dict[str, Any]]:
-    """How `make_gan_evaluate` measures what the ledger prints, and beside what."""
+    """Protocols of `make_gan_evaluate` for the ledger, with published figures."""
     shared = {"data": data.name, "networks": networks}
     selection = min(SELECTION_IMAGES, len(data.validation.image))
     published = {"published": "gan-mnist-parzen"} if data.name == "mnist" else {}

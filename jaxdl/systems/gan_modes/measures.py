@@ -24,7 +24,7 @@ SampleFn = Callable[[Params, PRNGKey, int], jax.Array]
 
 
 class ModeCoverage(NamedTuple):
-    """What samples cover of a mixture's modes.
+    """Coverage of a mixture's modes by samples.
 
     Attributes:
       modes: how many are found: the nearest to at least one sample of high quality.

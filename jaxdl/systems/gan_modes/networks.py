@@ -14,7 +14,7 @@ from jaxdl.ops.activations import maxout
 def closeness(
     projected: Float[Array, "batch kernels size"],
 ) -> Float[Array, "batch kernels"]:
-    """How close a row is to the other rows of the batch, in each of several views.
+    """Closeness of a row to the other rows of the batch, in each of several views.
 
     o_ib = mean over j != i of exp(-||M_ib - M_jb||_1).
 

@@ -31,7 +31,7 @@ CHUNK = 12_800  # points at a time: a divisor of the cells of every grid
 
 
 class Game(NamedTuple):
-    """Where a game stands, in nats; all are integrals over the same cells.
+    """The state of a game, in nats; all are integrals over the same cells.
 
     Attributes:
       value: V(D, G) = sum_i p_i log D_i + q_i log(1 - D_i).

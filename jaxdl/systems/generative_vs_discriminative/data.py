@@ -18,7 +18,7 @@ COMPUTED = ("independent", "correlated", "clusters")
 
 
 class Problem(NamedTuple):
-    """What classifiers of two classes, equally likely, are fitted to and tested on.
+    """Two classes, equally likely, to fit classifiers to and to test them on.
 
     Attributes:
       draw: `draw(key, num) -> (x [num dim], labels [num])`, classes 0 and 1 in turn.

@@ -59,7 +59,7 @@ def learning_curves(
 
 
 class Crossing(NamedTuple):
-    """Where one falling curve of errors gets below another.
+    """The point where one falling curve of errors gets below another.
 
     Attributes:
       size: the size at which it does; if it never does, the largest size of all where
@@ -113,7 +113,7 @@ def curve_metrics(
     *,
     discriminative: str,
 ) -> dict[str, Any]:
-    """What a run reports of learning curves: their ends, and where they cross.
+    """Metrics of learning curves: their ends, and where they cross.
 
     Args:
       curves: mean error for each size, in percent, by classifier.

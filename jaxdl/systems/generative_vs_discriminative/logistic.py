@@ -25,7 +25,7 @@ class Linear(NamedTuple):
 
 
 class LogisticFit(NamedTuple):
-    """What Newton's method found.
+    """The result of Newton's method.
 
     Attributes:
       linear: the log-odds.
@@ -64,7 +64,7 @@ def logistic_objective(
     *,
     penalty: float,
 ) -> Float[Array, ""]:
-    """What logistic regression minimises: weighted negative log-likelihood, penalised.
+    """Objective of logistic regression: weighted negative log-likelihood, penalised.
 
     sum_i c_i log(1 + exp(-s_i (w . x_i + b))) + penalty/2 |w|^2, with c_i the weights
     and s_i = 1 for label 1, -1 for label 0; in nats. The bias is free.

@@ -29,7 +29,7 @@ def encoder_layer(params: Params) -> Params:
 def stack_features(
     layers: Sequence[Params], x: Float[Array, "*batch in"], *, hidden: str
 ) -> Float[Array, "*batch _"]:
-    """What the uppermost layer makes of inputs; the inputs where there is no layer.
+    """Outputs of the uppermost layer; the inputs where there is no layer.
 
     Args:
       layers: lowest first, each {"kernel", "bias"}.

@@ -27,7 +27,7 @@ class Worst(NamedTuple):
 def confusion_matrix(
     logits: Float[Array, "n classes"], labels: Int[Array, " n"]
 ) -> Int[Array, "classes classes"]:
-    """How many examples of each class (row) have their largest logit where (column).
+    """Counts of examples by class (row) and by largest logit (column).
 
     Rows sum to the number of examples of a class; errors are off the diagonal.
     """

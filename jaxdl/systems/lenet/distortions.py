@@ -18,7 +18,7 @@ from jaxdl.types import PRNGKey
 
 
 class Distortion(NamedTuple):
-    """How far images are distorted; each number is drawn uniformly from +- its bound.
+    """Bounds of distortions; each number is drawn uniformly from +- its bound.
 
     Attributes:
       translation: pixels, along each axis on its own.

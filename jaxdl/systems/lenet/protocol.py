@@ -18,7 +18,7 @@ def distortion_of(cfg: Any) -> Distortion:
 
 
 def protocol(cfg: Any, data: Images) -> dict[str, Any]:
-    """How the test error was measured, and the published figure to set beside it."""
+    """Protocol of the test error, and the published figure to set beside it."""
     drawn = ", ".join(
         f"{name} {bound:g}" for name, bound in distortion_of(cfg)._asdict().items()
     )

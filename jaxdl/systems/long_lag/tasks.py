@@ -53,7 +53,7 @@ TASKS = {
 
 
 def task_of(cfg: Any) -> About:
-    """What is particular to the task of a configuration."""
+    """The particulars of a configuration's task."""
     return TASKS[cfg.task]
 
 
@@ -71,7 +71,7 @@ def published_sequences(cfg: Any) -> float | None:
 
 
 def make_protocols(cfg: Any, *, window: int) -> dict[str, dict[str, Any]]:
-    """How sequences and wrong answers were counted, and the figures beside them.
+    """Protocols of sequences and wrong answers, and the figures beside them.
 
     Args:
       cfg: the configuration of either task.

@@ -53,7 +53,7 @@ def step(state: State, batch) -> tuple[State, Metrics]:
 
 @functools.cache  # pure, and seconds of linear programs for four inputs
 def proofs(n: str):
-    """Which functions of n inputs are separable, and the bounds on their mistakes."""
+    """Separable functions of n inputs, and the bounds on their mistakes."""
     inputs, labels = boolean_functions(int(n))
     found = separability(inputs, labels)
     bounds = jax.jit(jax.vmap(novikoff_bound, (1, None, 1)))
@@ -61,7 +61,7 @@ def proofs(n: str):
 
 
 def evaluate(state: State, data, key, final: bool) -> dict[str, Any]:
-    """What has converged, and how the gates do; at the end, what is proved."""
+    """Converged functions and the gates' scores; at the end, what is proved."""
     del key
     values, certified, within_bound = {}, [], []
     for n, (_, mistakes, last_mistake) in state.ensembles.items():
@@ -86,7 +86,7 @@ def evaluate(state: State, data, key, final: bool) -> dict[str, Any]:
 
 
 class Learned(NamedTuple):
-    """What became of the separable functions of so many inputs.
+    """The fate of the separable functions of so many inputs.
 
     Attributes:
       last_mistake: epoch of the last mistake, [seeds functions].
@@ -100,7 +100,7 @@ class Learned(NamedTuple):
 
 
 def learned_functions(states: Sequence[State], tables: Tables) -> dict[str, Learned]:
-    """What each seed's perceptrons made of the separable functions, by inputs."""
+    """Each seed's mistakes on the separable functions, by inputs."""
     found = {}
     for n in tables:
         proved, bounds = proofs(n)

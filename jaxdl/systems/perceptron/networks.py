@@ -16,7 +16,7 @@ from jaxdl.ops.numerics import is_known
 
 
 class Epoch(NamedTuple):
-    """What one pass over the examples did.
+    """The effect of one pass over the examples.
 
     Attributes:
       weights: after the last example.
@@ -206,7 +206,7 @@ def num_right(
     inputs: Num[Array, "examples weights"],
     labels: Num[Array, "examples functions"],
 ) -> Int32[Array, " functions"]:
-    """How many examples each perceptron has right; one on the line is wrong."""
+    """Number of examples that each perceptron has right; one on the line is wrong."""
     outputs = jax.vmap(predict, in_axes=(1, None), out_axes=1)(weights, inputs)
     return jnp.sum(labels * outputs > 0, axis=0, dtype=jnp.int32)
 

@@ -38,7 +38,7 @@ def is_separating(
     inputs: Int[np.ndarray, "examples weights"],
     labels: Int[np.ndarray, "examples functions"],
 ) -> Bool[np.ndarray, " functions"]:
-    """Whether y_i w . x_i > 0 for every example i, exactly."""
+    """True if y_i w . x_i > 0 for every example i, exactly."""
     sides = inputs.astype(np.int64) @ vectors.astype(np.int64)
     return np.all(labels * sides > 0, axis=0)
 
@@ -48,7 +48,7 @@ def is_certificate(
     inputs: Int[np.ndarray, "examples weights"],
     labels: Int[np.ndarray, "examples functions"],
 ) -> Bool[np.ndarray, " functions"]:
-    """Whether lambda >= 0, lambda != 0 and sum_i lambda_i y_i x_i = 0, exactly.
+    """True if lambda >= 0, lambda != 0 and sum_i lambda_i y_i x_i = 0, exactly.
 
     Then no w separates the examples: sum_i lambda_i (y_i w . x_i) = 0 for every w, and
     a separating one would make each factor positive (Gordan 1873). The labels' opposite
@@ -62,7 +62,7 @@ def is_certificate(
 def separability(
     inputs: Int[np.ndarray, "*_"], labels: Int[np.ndarray, "*_"]
 ) -> Separability:
-    """Whether a hyperplane separates the examples, for each of many labellings.
+    """Separability of the examples by a hyperplane, for each of many labellings.
 
     One linear program per labelling, many of them to a block-diagonal one:
 

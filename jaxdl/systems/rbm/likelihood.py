@@ -102,7 +102,7 @@ def model_statistics(params: Params) -> Params:
 def expected_cd_gradient(
     params: Params, visible: Float[Array, "batch visible"], num_steps: int
 ) -> Params:
-    """What CD-k is on average: its expectation over all chains of k Gibbs steps.
+    """Expected gradient of CD-k over all chains of k Gibbs steps.
 
     The gradient of mean F(v_data) - mean E[F(v_k)] with the law of v_k held constant.
     It comes from the matrix p(v' | v) of one step among all visible states, so that

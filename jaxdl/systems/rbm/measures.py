@@ -99,7 +99,7 @@ def reconstruct(
 def rbm_protocols(
     data: Any, fields: dict[str, Any], exact: bool, ais_chains: int, ais_steps: int
 ) -> dict[str, Any]:
-    """How `make_rbm_evaluate` measures what the ledger prints.
+    """Protocols of `make_rbm_evaluate` for the ledger.
 
     Args:
       data: the images.
@@ -126,7 +126,7 @@ SHOWN_STEPS = (0, 1, 10, 100, 1000)
 
 
 class Shown(NamedTuple):
-    """What a machine makes of noise and of images, for the figures.
+    """A machine's reconstructions and chains, for the figures.
 
     Attributes:
       images: test images, bytes [2 n, height, width, channels].

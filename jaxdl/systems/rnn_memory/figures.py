@@ -10,7 +10,7 @@ from jaxdl.measures.statistics import wilson_ci95
 
 
 def memory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
-    """How many seeds solve a task, and how far gradients reach, against the lag.
+    """Figures of solved seeds, and of the reach of gradients, against the lag.
 
     Args:
       records: of runs (`jaxdl.train.run.Record`), each with one cell and one lag.

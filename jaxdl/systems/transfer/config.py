@@ -22,7 +22,7 @@ class Training(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How a method trains: AdamW, its step size falling linearly to 0.
+    """Training of a method: AdamW, its step size falling linearly to 0.
 
     A training set is seen `epochs` times, but for no fewer steps than `least` and no
     more than `most`.

@@ -14,7 +14,7 @@ from jaxdl.types import Series
 
 
 def xor_figures(record: Any, apply: Any) -> dict[str, Any]:
-    """What nets on a truth table of two inputs do: where they decide, how they learn.
+    """Figures of nets on a truth table: where they decide, how they learn.
 
     Args:
       record: of the run (`jaxdl.train.run.Record`) of an ensemble; decision regions are

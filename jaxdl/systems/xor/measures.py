@@ -17,7 +17,7 @@ def solves(
     outputs: Float[Array, "*nets examples out"],
     targets: Float[Array, "examples out"],
 ) -> Bool[Array, "*nets"]:
-    """Whether all outputs are on their targets' side of 1/2.
+    """True where all outputs are on their targets' side of 1/2.
 
     Outputs and targets lie between 0 and 1; 1/2 itself is on neither side.
     """
