@@ -107,7 +107,7 @@ def latent_arithmetic(
     num_exemplars: int = 3,
     rescale: bool = True,
 ) -> LatentArithmetic:
-    """Success rates of sums of averaged latents: do they have the right attributes.
+    """Success rate of sums of averaged latents: how many have the right attributes.
 
     Standard normal latents are drawn, and what is generated from them is classified.
     Each trial draws different exemplars of three concepts among them, averages the
