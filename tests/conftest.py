@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import importlib.util
 import os
 import platform
@@ -29,7 +30,9 @@ if platform.machine() == "x86_64":
     # The quicker way to fuse operations fuses others in a block of one step. Without
     # multiply-add instructions (AVX has none) that changes no rounding, hence no bit.
     COMPILER_FLAGS += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_max_isa=AVX"]
-ENOUGH_MEMORY = 1.5e9  # bytes of a worker, most of them programs compiled before
+MUCH_MEMORY = 1.5e9  # bytes of a worker, most of them programs compiled before
+MORE_MEMORY = 2e8  # bytes, for at least some programs of the next tests
+enough_memory = MUCH_MEMORY
 
 
 def compile_quickly():
@@ -47,17 +50,32 @@ def compile_quickly():
 compile_quickly()
 
 
-@pytest.fixture(scope="module", autouse=True)
+def pytest_collection_finish():
+    """Look for garbage less often: what was imported stays, and tracing makes much."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+@pytest.fixture(autouse=True)
 def forget_programs():
-    """Drop what was compiled for a file once a worker holds too much of it."""
+    """Drop what was compiled once a worker holds too much of it.
+
+    Not all of it is given back, so the limit then rises to a little more than is left.
+    """
+    global enough_memory
     yield
-    if psutil.Process().memory_info().rss > ENOUGH_MEMORY:
+    memory_info = psutil.Process().memory_info
+    if memory_info().rss > enough_memory:
         jax.clear_caches()
+        gc.collect()
+        enough_memory = max(MUCH_MEMORY, memory_info().rss + MORE_MEMORY)
 
 
 def under_vmap(f):
-    """`f` as the last row of a `vmap` over two equal ones."""
+    """`f` as the last row of a compiled `vmap` over two equal ones."""
 
+    @jax.jit
     def mapped(*args):
         twice = jax.tree.map(lambda x: jnp.stack([x, x]), args)
         return jax.tree.map(lambda y: y[-1], jax.vmap(f)(*twice))
@@ -84,6 +102,25 @@ def load_script():
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def undrawn():
+    """A context in which figures are made and saved as empty files.
+
+    Drawing is a third of what a toy run costs, and most tests do not look.
+    """
+
+    def leave_empty(self, path):
+        path.touch()
+
+    @contextlib.contextmanager
+    def context():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("matplotlib.figure.Figure.savefig", leave_empty)
+            yield
+
+    return context
 
 
 @pytest.fixture
