@@ -1,19 +1,28 @@
 """What all tests share."""
 
+import collections
 import contextlib
 import functools
 import gc
 import importlib.util
+import io
+import itertools
+import json
 import os
 import platform
 import socket
 import sys
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import psutil
 import pytest
 from hypothesis import settings
+
+from jaxdl import registry
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # The same examples in every run; `--hypothesis-profile=default` draws new ones.
@@ -48,6 +57,22 @@ def compile_quickly():
 
 
 compile_quickly()
+
+
+def pytest_collection_modifyitems(items):
+    """Put the contract's tests of a system before its script's: they share programs."""
+    contract, others = [], []
+    for item in items:
+        (contract if item.path.name == "test_contract.py" else others).append(item)
+    by_system = collections.defaultdict(list)
+    for item in contract:
+        by_system[item.callspec.params["finished"].name].append(item)
+    items[:] = []
+    for item in others:
+        if item.path.name == "test_script.py":
+            items += by_system.pop(item.path.parent.name, [])
+        items.append(item)
+    items += itertools.chain(*by_system.values())
 
 
 def pytest_collection_finish():
@@ -95,6 +120,8 @@ def load_script():
 
     @functools.cache
     def load(path):
+        if path.parent == registry.PROJECT / "experiments":
+            return registry.load_script(registry.find_system(path.stem))
         spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look there
@@ -102,6 +129,40 @@ def load_script():
         return module
 
     return load
+
+
+class Toy(NamedTuple):
+    """The toy run of a system: script, flags, home and folder, output and result."""
+
+    system: registry.System
+    script: ModuleType
+    flags: list[str]
+    home: Path
+    folder: Path
+    printed: str
+    result: dict
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory):
+    """The toy run of a system, made once in its default folder below an empty one.
+
+    Whoever wants to change it takes a copy.
+    """
+
+    @functools.cache
+    def run(name: str) -> Toy:
+        system = registry.find_system(name)
+        home = tmp_path_factory.mktemp(name)
+        script, flags = registry.load_script(system), system.toy.split()
+        printed = io.StringIO()
+        with contextlib.chdir(home), contextlib.redirect_stdout(printed):
+            assert script.main(flags) == 0
+        folder = min(home.rglob("result.json"), key=lambda path: len(path.parts)).parent
+        result = json.loads((folder / "result.json").read_text())
+        return Toy(system, script, flags, home, folder, printed.getvalue(), result)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,7 +16,7 @@ from PIL import Image
 
 from jaxdl.ledger.published import all_published
 from jaxdl.ledger.schema import read_results
-from jaxdl.registry import PROJECT, System, find_systems, load_script
+from jaxdl.registry import PROJECT, find_systems
 from jaxdl.train.programs import lower_steps
 
 SYSTEMS = [system for system in find_systems() if system.toy is not None]
@@ -32,30 +31,10 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-class Finished(NamedTuple):
-    """The toy run of a system: script, flags, home and folder, output and result."""
-
-    system: System
-    script: ModuleType
-    flags: list[str]
-    home: Path
-    folder: Path
-    printed: str
-    result: dict
-
-
 @pytest.fixture(scope="module", params=SYSTEMS, ids=lambda system: system.name)
-def finished(request, tmp_path_factory) -> Finished:
-    """A run of each script in its default folder, below an empty one."""
-    system = request.param
-    home = tmp_path_factory.mktemp(system.name)
-    script, flags = load_script(system), system.toy.split()
-    printed = io.StringIO()
-    with contextlib.chdir(home), contextlib.redirect_stdout(printed):
-        assert script.main(flags) == 0
-    folder = min(home.rglob("result.json"), key=lambda path: len(path.parts)).parent
-    result = json.loads((folder / "result.json").read_text())
-    return Finished(system, script, flags, home, folder, printed.getvalue(), result)
+def finished(request, toy_run):
+    """The toy run of each system."""
+    return toy_run(request.param.name)
 
 
 def parts(result: dict) -> Iterator[dict]:
@@ -162,13 +141,14 @@ def test_second_call_prints_the_result_again(finished, capsys, monkeypatch):
 
 
 def test_a_killed_run_goes_on_in_the_same_bits(
-    finished, tmp_path, killed_after_a_save, capsys
+    finished, tmp_path, killed_after_a_save, undrawn, capsys
 ):
     flags = [*finished.flags, "--out", str(tmp_path / "run"), "--save-every", "10"]
-    with killed_after_a_save():
+    with undrawn(), killed_after_a_save():
         finished.script.main(flags)
     assert not (tmp_path / "run" / "result.json").exists()
-    assert finished.script.main(flags) == 0
+    with undrawn():
+        assert finished.script.main(flags) == 0
     assert "going on from the checkpoint of step" in capsys.readouterr().out
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert states(result) == states(finished.result)
@@ -176,15 +156,14 @@ def test_a_killed_run_goes_on_in_the_same_bits(
 
 
 @pytest.fixture(scope="module")
-def untrained(finished):
+def untrained(finished, tmp_path_factory):
     """The folder of a run of 0 steps that set a copy of the finished run aside."""
-    folder = finished.home / "copies" / "run"
+    folder = tmp_path_factory.mktemp("copies") / "run"
     shutil.copytree(finished.folder, folder)
     argv = [*finished.flags, "--steps", "0", "--out", str(folder), "--overwrite"]
     with contextlib.redirect_stdout(io.StringIO()):
         assert finished.script.main(argv) == 0
-    yield folder
-    shutil.rmtree(folder.parent)
+    return folder
 
 
 def test_no_steps_evaluates_the_initial_state(finished, untrained):

@@ -154,13 +154,14 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
         axes.grid(alpha=0.3)
         # Above the curves, which it would hide, and below the title.
         entries = len(axes.get_legend_handles_labels()[1])
-        axes.legend(
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            ncols=2,
-            fontsize=7,
-            frameon=False,
-        )
+        if entries:
+            axes.legend(
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+                ncols=2,
+                fontsize=7,
+                frameon=False,
+            )
         axes.set_title(panel.title, fontsize=11, pad=8 + 11 * math.ceil(entries / 2))
     return figure
 

@@ -6,8 +6,8 @@ SYSTEM = System(
     title="Greedy layer-wise pretraining",
     paper="Hinton et al. 2006",
     toy=(
-        "--cases sigmoid-rbm relu --steps 20 --pretrain-steps 10 "
-        "--hidden-sizes 12 --block-steps 10 --eval-every 10"
+        "--cases sigmoid-rbm relu svm forest --steps 20 --pretrain-steps 10 "
+        "--hidden-sizes 12 70 --trees 5 --block-steps 10 --eval-every 10"
     ),
     figures=("filters", "gradients", "pretraining", "test_error", "training"),
     picture="greedy_pretraining-mnist_basic-test_error.png",

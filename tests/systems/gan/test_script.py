@@ -1,7 +1,5 @@
 """The GAN as a user starts it; it stands for the flags that all scripts share."""
 
-import contextlib
-import io
 import json
 import os
 import shutil
@@ -9,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import filelock
 import numpy as np
@@ -38,47 +35,38 @@ def words(text: str) -> str:
     return " ".join(word for word in text.split() if word.strip("╭╮╰╯│─"))
 
 
-class Finished(NamedTuple):
-    """A finished run."""
-
-    folder: Path
-    printed: str
-    result: dict
-
-
 @pytest.fixture(scope="module")
 def gan(load_script):
     return load_script(ROOT / "experiments" / "gan.py").main
 
 
 @pytest.fixture(scope="module")
-def gan_run(gan, tmp_path_factory):
+def gan_run(gan, tmp_path_factory, undrawn):
     """The result of a GAN with these flags beside the toy ones, and its folder."""
 
     def run(*flags):
         folder = tmp_path_factory.mktemp("gan") / "run"
-        assert gan([*TOY, *flags, "--out", str(folder)]) == 0
+        with undrawn():
+            assert gan([*TOY, *flags, "--out", str(folder)]) == 0
         return json.loads((folder / "result.json").read_text()), folder
 
     return run
 
 
 @pytest.fixture(scope="module")
-def finished(gan, tmp_path_factory):
-    """The toy run: its folder, what it printed, its result."""
-    folder = tmp_path_factory.mktemp("gan") / "run"
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        assert gan([*TOY, "--out", str(folder)]) == 0
-    result = json.loads((folder / "result.json").read_text())
-    return Finished(folder, printed.getvalue(), result)
+def finished(toy_run):
+    """The toy run, of the flags above."""
+    toy = toy_run("gan")
+    assert toy.flags == TOY
+    return toy
 
 
 @pytest.fixture(scope="module")
-def untrained(gan, tmp_path_factory):
+def untrained(gan, tmp_path_factory, undrawn):
     """The folder of a run of 0 steps."""
     folder = tmp_path_factory.mktemp("gan") / "run"
-    assert gan([*TOY, "--steps", "0", "--out", str(folder)]) == 0
+    with undrawn():
+        assert gan([*TOY, "--steps", "0", "--out", str(folder)]) == 0
     return folder
 
 

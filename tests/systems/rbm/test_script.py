@@ -7,10 +7,6 @@ import pytest
 from jaxdl.ledger.schema import read_result
 
 ROOT = Path(__file__).resolve().parents[3]
-TOY = (
-    "--steps 20 --hidden-size 5 --batch-size 4 --block-steps 5 --eval-every 10".split()
-)
-TOY += "--ais-steps 20 --ais-chains 10".split()
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +19,13 @@ def script(load_script):
 
 
 @pytest.fixture(scope="module")
-def finished(script, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rbm") / "run"
-    assert script.main([*TOY, "--out", str(folder)]) == 0
-    return folder
+def toy(toy_run):
+    """The toy run: five hidden units."""
+    return toy_run("rbm")
 
 
-def test_a_small_machine_is_enumerated(finished):
-    metrics = read_result(finished / "result.json")["metrics"]
+def test_a_small_machine_is_enumerated(toy):
+    metrics = toy.result["metrics"]
     exact, estimate, error, in_se = (
         metrics[name]["mean"]
         for name in (
@@ -45,27 +40,25 @@ def test_a_small_machine_is_enumerated(finished):
 
 
 def test_a_stopped_run_goes_on_in_the_same_bits(
-    script, finished, tmp_path, killed_after_a_save, capsys
+    script, toy, tmp_path, killed_after_a_save, capsys
 ):
     """The persistent chains too: they are part of the state."""
-    flags = [*TOY, "--out", str(tmp_path / "run"), "--save-every", "15"]
+    flags = [*toy.flags, "--out", str(tmp_path / "run"), "--save-every", "15"]
     with killed_after_a_save():
         script.main(flags)
     assert not (tmp_path / "run" / "result.json").exists()
     assert script.main(flags) == 0
     assert "going on from the checkpoint of step 15" in capsys.readouterr().out
-    ours, untouched = (
-        read_result(folder / "result.json") for folder in (tmp_path / "run", finished)
-    )
-    assert ours["state_sha256"] == untouched["state_sha256"]
-    assert ours["metrics"] == untouched["metrics"]
+    ours = read_result(tmp_path / "run" / "result.json")
+    assert ours["state_sha256"] == toy.result["state_sha256"]
+    assert ours["metrics"] == toy.result["metrics"]
 
 
-def test_chains_that_begin_at_the_data(script, tmp_path):
+def test_chains_that_begin_at_the_data(script, toy, tmp_path):
     """Contrastive divergence keeps no chains, and rebuilds what it sees."""
     flags = "--method cd --cd-steps 2 --weight-decay 0.001 --no-binarise".split()
     folder = tmp_path / "run"
-    assert script.main([*TOY, *flags, "--out", str(folder)]) == 0
+    assert script.main([*toy.flags, *flags, "--out", str(folder)]) == 0
     protocol = read_result(folder / "result.json")["metrics"]["test_log_likelihood"]
     assert protocol["protocol"]["method"] == "cd"
     assert protocol["protocol"]["cd_steps"] == 2
@@ -84,5 +77,5 @@ BAD = [
 
 
 @pytest.mark.parametrize(("flags", "sentence"), BAD, ids=[flags for flags, _ in BAD])
-def test_bad_flags(script, flags, sentence, refused):
-    assert sentence in refused(script.main, [*TOY, *flags.split()])
+def test_bad_flags(script, toy, flags, sentence, refused):
+    assert sentence in refused(script.main, [*toy.flags, *flags.split()])
