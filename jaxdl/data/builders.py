@@ -34,19 +34,21 @@ def read_idx(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "..."]:
         with gzip.open(path) as file:
             raw = file.read()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is not a whole gzip file: {error}.") from error
+        raise InputError(
+            f"{path} is not a whole gzip file ({error}): replace it"
+        ) from error
     header_size = 4 + 4 * raw[3] if len(raw) > 3 else 0
     if raw[:3] != _MAGIC_UINT8 or len(raw) < header_size:
         raise InputError(
-            f"{path} is not an IDX file of unsigned bytes: it starts with "
-            f"{raw[:4].hex() or 'nothing'}, expected 000008 and the number of axes."
+            f"{path} starts with {raw[:4].hex() or 'nothing'}: expected 000008 and the "
+            "number of axes, as in an IDX file of unsigned bytes; replace it"
         )
     shape = tuple(int(n) for n in np.frombuffer(raw[4:header_size], ">u4"))
     values = np.frombuffer(raw, np.uint8, offset=header_size)
     if values.size != np.prod(shape, dtype=np.int64):
         raise InputError(
-            f"{path} holds {values.size} values, its header says {shape}; the file is "
-            "damaged, replace it."
+            f"{path} holds {values.size} values: expected {shape}, as its header says; "
+            "replace it"
         )
     return values.reshape(shape)
 

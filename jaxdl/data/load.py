@@ -171,9 +171,9 @@ def prepare(
         return folder
     if builder_cls.URL is None:
         raise InputError(
-            f"{name} is not in {data_dir} and cannot be downloaded. Two ways out: give "
+            f"{name} is not in {data_dir} and cannot be downloaded; two ways out: give "
             f"--source-dir FOLDER with the files {', '.join(builder_cls.SHA256)}; or "
-            "give --data-dir FOLDER, a data folder that was prepared elsewhere."
+            "give --data-dir FOLDER, a data folder that was prepared elsewhere"
         )
     with tempfile.TemporaryDirectory() as downloads:
         try:
@@ -184,11 +184,11 @@ def prepare(
             ready = "digits" if name in IMAGE_SHAPES else "python"
             raise InputError(
                 f"{name} is not in {data_dir} and could not be downloaded from "
-                f"{builder_cls.URL} ({error}). Three ways out: give --source-dir "
+                f"{builder_cls.URL} ({error}); three ways out: give --source-dir "
                 f"FOLDER with the files {', '.join(builder_cls.SHA256)}; or run `jaxdl "
                 f"data prepare {name}` on a machine with a network, copy its data "
                 f"folder here and give --data-dir FOLDER; or use --data {ready}, which "
-                "needs no files."
+                "needs no files"
             ) from error
         _write(builder_cls, data_dir, Path(downloads))
     return folder
@@ -198,8 +198,8 @@ def _require_known(name: str, known: tuple[str, ...]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name.lower(), known, n=1)
         raise InputError(
-            f"There is no data set {name!r}; choose from {', '.join(known)}."
-            + (f" Did you mean {near[0]!r}?" if near else "")
+            f"there is no data set {name!r}: expected one of {', '.join(known)}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
         )
 
 
@@ -224,8 +224,8 @@ def _write(builder_cls: type, data_dir: Path, source_dir: Path) -> None:
             )
     except (OSError, RuntimeError) as error:  # array_record raises RuntimeError
         raise InputError(
-            f"The prepared data cannot be written to {data_dir} ({error}); give a "
-            "folder that can be written with --data-dir."
+            f"the prepared data cannot be written to {data_dir} ({error}): give a "
+            "folder that can be written with --data-dir"
         ) from error
 
 
@@ -288,8 +288,8 @@ def _damage_as_error(folder: Path):
             yield
     except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
         raise InputError(
-            f"The prepared data in {folder} is damaged ({error}); delete that "
-            "folder and prepare it again."
+            f"the prepared data in {folder} is damaged ({error}): delete that folder "
+            "and prepare it again"
         ) from error
 
 

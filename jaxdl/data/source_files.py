@@ -20,24 +20,26 @@ def check_files(folder: Path, sha256: dict[str, str]) -> None:
       InputError: names the folder or file that is missing, or the file that is wrong.
     """
     if not os.path.isdir(folder):
-        raise InputError(f"There is no source folder {folder}.")
+        raise InputError(
+            f"there is no source folder {folder}: name one with the original files"
+        )
     missing = [name for name in sha256 if not os.path.isfile(folder / name)]
     if missing:
         raise InputError(
-            f"The source folder {folder} lacks {', '.join(missing)}; it must hold "
-            f"{', '.join(sha256)}."
+            f"the source folder {folder} lacks {', '.join(missing)}: expected all of "
+            f"{', '.join(sha256)}"
         )
     for name, expected in sha256.items():
         try:
             with open(folder / name, "rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise InputError(f"{folder / name} cannot be read: {error}.") from error
+            raise InputError(f"{folder / name} cannot be read ({error})") from error
         if found != expected:
             raise InputError(
                 f"{folder / name} has a wrong checksum: expected sha256 "
                 f"{expected[:12]}..., found {found[:12]}...; replace it with the "
-                "original file."
+                "original file"
             )
 
 

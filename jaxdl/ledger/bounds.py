@@ -51,7 +51,9 @@ def read_bounds(path: Path) -> dict[str, Bounds]:
     """
     entries = read_json(path)
     if not isinstance(entries, dict):
-        raise InputError(f"{path}: not a JSON object with a pair for each metric")
+        raise InputError(
+            f"{path}: expected a JSON object with [low, high] for each metric"
+        )
     return {
         name: parse_bounds(pair, f"{path}, '{name}'") for name, pair in entries.items()
     }

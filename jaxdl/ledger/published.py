@@ -82,7 +82,7 @@ def read_published(*paths: Path) -> dict[str, Published]:
     for path in paths:
         entries = read_json(path)
         if not isinstance(entries, list):
-            raise InputError(f"{path}: not a list of published figures")
+            raise InputError(f"{path}: expected a JSON list of published figures")
         for index, entry in enumerate(entries):
             place = f"{path}, entry {index}"
             figure = _read_figure(entry, path, place)

@@ -241,7 +241,9 @@ def ledger_rows(
     results: dict[str, RunResult] = {}
     for folder in [results_dir] if isinstance(results_dir, Path) else results_dir:
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder of results")
+            raise InputError(
+                f"{folder}: no such folder; name one that holds result files"
+            )
         for path in sorted(folder.glob("*.json")):
             found = read_results(path)
             if found.keys() & results.keys():

@@ -132,7 +132,7 @@ def check_fields(table: Any, fields: dict[str, Any], where: str) -> None:
       InputError: naming the field that is missing or has another class.
     """
     if not isinstance(table, dict):
-        raise InputError(f"{where}: not a JSON object with named fields")
+        raise InputError(f"{where}: expected a JSON object with named fields")
     for name, kind in fields.items():
         if name not in table:
             raise InputError(f"{where}: field '{name}' is missing")
@@ -166,7 +166,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
+        raise InputError(f"{path}: not valid JSON ({error}); mend it") from error
     _check_finite(content, str(path))
     return content
 

@@ -142,7 +142,7 @@ def conv_transpose(
     )
     if min(input_size) < 1:
         raise InputError(
-            f"A transposed convolution of {lhs.shape[1]}x{lhs.shape[2]} images with a "
+            f"a transposed convolution of {lhs.shape[1]}x{lhs.shape[2]} images with a "
             f"{kernel_size[0]}x{kernel_size[1]} kernel and padding {padding} has no "
             "output; pad less"
         )
@@ -255,7 +255,7 @@ def make_geometry(
     if min(geometry.output_size) < 1:
         reach, padded = geometry.reach, geometry.padded_size
         raise InputError(
-            f"The kernel spans {reach[0]}x{reach[1]} pixels and the padded image has "
+            f"the kernel spans {reach[0]}x{reach[1]} pixels and the padded image has "
             f"{padded[0]}x{padded[1]}: expected a kernel that fits; pad more, or take "
             "a smaller kernel or larger images"
         )
@@ -283,7 +283,7 @@ def _check_channels(channels: int, kernel_shape: Sequence[int], groups: int) -> 
             )
     if channels != kernel_shape[2] * groups:
         raise InputError(
-            f"The images have {channels} channels and the kernel takes "
+            f"the images have {channels} channels and the kernel takes "
             f"{kernel_shape[2]} in each of {groups} groups: expected "
             f"{kernel_shape[2] * groups}"
         )

@@ -85,14 +85,14 @@ def _shifts(x: Images, window, strides, padding, fill: float) -> list[Images]:
         padding = lax.padtype_to_pads(x.shape[1:3], window, strides, padding)
     if any(max(pads) >= w for pads, w in zip(padding, window, strict=True)):
         raise InputError(
-            f"Pooling windows of {window[0]}x{window[1]} pixels and padding "
+            f"pooling windows of {window[0]}x{window[1]} pixels and padding "
             f"{[tuple(pads) for pads in padding]}: expected less padding than a window "
             "is long; take larger windows or less padding"
         )
     padded = [s + sum(p) for s, p in zip(x.shape[1:3], padding, strict=True)]
     if any(size < w for size, w in zip(padded, window, strict=True)):
         raise InputError(
-            f"A pooling window of {window[0]}x{window[1]} pixels does not fit padded "
+            f"a pooling window of {window[0]}x{window[1]} pixels does not fit padded "
             f"images of {padded[0]}x{padded[1]}: take smaller windows or larger images"
         )
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill)

@@ -445,7 +445,7 @@ def test_malformed_bounds_are_refused(tmp_path, pair):
 def test_bounds_of_a_figure_must_be_a_pair_and_those_of_a_system_an_object(tmp_path):
     with pytest.raises(InputError, match=r"published\.json, 'toy-score': bounds must"):
         bounded(tmp_path, [figure(bounds=[8, 0])], {})
-    with pytest.raises(InputError, match=r"bounds\.json: not a JSON object"):
+    with pytest.raises(InputError, match=r"bounds\.json: expected a JSON object"):
         bounded(tmp_path, [], [0, 1])
 
 
@@ -498,7 +498,7 @@ def test_missing_inner_field_of_a_result_is_named(ledger, path, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1, 2], "not a JSON object"),
+        ([1, 2], "expected a JSON object"),
         (result([0], [math.nan]), "field 'metrics.score.mean' is not finite"),
         (GOOD | {"wall_seconds": math.inf}, "field 'wall_seconds' is not finite"),
         (GOOD | {"seeds": []}, "field 'seeds'"),
@@ -506,7 +506,7 @@ def test_missing_inner_field_of_a_result_is_named(ledger, path, message):
         (GOOD | {"seeds": [0, 1.5]}, "field 'seeds'"),
         (GOOD | {"seeds": [0, 1, 2]}, "field 'per_seed' needs one number"),
         (GOOD | {"steps": "many"}, "field 'steps' can't be of type str"),
-        (GOOD | {"metrics": {"score": 3}}, r"metrics\.score: not a JSON object"),
+        (GOOD | {"metrics": {"score": 3}}, r"metrics\.score: expected a JSON object"),
         (with_interval(result([0], [1.0]), [2.0, 1.0]), "'ci95' must be two numbers"),
         (with_interval(result([0], [1.0]), [1.0]), "'ci95' must be two numbers"),
         (result([0, 1], [1.0, 2.0], published="nope"), "names 'nope'"),

@@ -94,8 +94,8 @@ def load_text(
         return make_text(f"python_{platform.python_version()}", source)
     if name != "tiny_shakespeare":
         raise InputError(
-            f"There is no text {name!r}; choose from python, tiny_shakespeare, or give "
-            "a file with --text."
+            f"there is no text {name!r}: expected python, tiny_shakespeare, or a file "
+            "with --text"
         )
     folder = prepare(name, data_dir=data_dir, source_dir=source_dir)
     assert folder is not None  # digits alone have none

@@ -54,7 +54,7 @@ def computed_problem(name: str, num_inputs: int) -> Problem:
     """
     if name not in COMPUTED:
         raise InputError(
-            f"there is no problem {name!r}: choose from {', '.join(COMPUTED)}"
+            f"there is no problem {name!r}: expected one of {', '.join(COMPUTED)}"
         )
     if num_inputs < 2:
         raise InputError(f"{num_inputs} inputs were given: expected 2 or more")

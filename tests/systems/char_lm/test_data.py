@@ -111,7 +111,7 @@ def test_a_file_that_is_no_text(tmp_path, content, sentence):
 
 
 def test_unknown_text():
-    with pytest.raises(InputError, match="no text 'bible'; choose from python, tiny"):
+    with pytest.raises(InputError, match="no text 'bible': expected python, tiny"):
         text.load_text("bible")
 
 

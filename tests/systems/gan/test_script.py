@@ -216,7 +216,7 @@ def test_bad_flags(gan, flags, sentence, empty, capsys):
 def test_no_files_and_no_network(gan, name, no_network, empty, capsys):
     argv = ["--data", name, "--data-dir", "prepared"]
     said = refused(gan, argv, empty, capsys)
-    assert f"{name} is not in prepared" in said and "Three ways out" in said
+    assert f"{name} is not in prepared" in said and "three ways out" in said
     for way in ("--source-dir", f"jaxdl data prepare {name}", "--data digits"):
         assert way in said
 
