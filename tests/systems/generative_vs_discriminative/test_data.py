@@ -103,9 +103,7 @@ def test_people():
 
 
 def test_refuses():
-    with pytest.raises(
-        InputError, match="no problem 'moons': expected one of in"
-    ):
+    with pytest.raises(InputError, match="no problem 'moons': expected one of in"):
         computed_problem("moons", 2)
     with pytest.raises(InputError, match="1 inputs were given: expected 2 or more"):
         computed_problem("clusters", 1)
