@@ -1,12 +1,13 @@
 """A small experiment that carries everything a run can lose: weights, momentum, a key.
 
-`python tests/toy_experiment.py --out FOLDER` runs it in a process that tests can kill.
+`main` runs it in a process that tests can kill.
 """
 
 import dataclasses
 import functools
 import os
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -55,9 +56,14 @@ class Config(RunConfig):
 
 def examples() -> Examples:
     """64 pairs (x, x A)."""
-    x = jax.random.normal(jax.random.key(1), (64, SIZE))
-    a = jax.random.normal(jax.random.key(2), (SIZE, SIZE))
-    return Examples({"x": x, "y": x @ a})
+
+    @jax.jit  # one program, for each process compiles it
+    def draw():
+        x = jax.random.normal(jax.random.key(1), (64, SIZE))
+        a = jax.random.normal(jax.random.key(2), (SIZE, SIZE))
+        return {"x": x, "y": x @ a}
+
+    return Examples(draw())
 
 
 def make_experiment(cfg: Config, **changes) -> Experiment:
@@ -72,6 +78,7 @@ def make_experiment(cfg: Config, **changes) -> Experiment:
 def _experiment(learning_rate: float, batch_size: int) -> Experiment:
     optimizer = optax.adam(learning_rate)
 
+    @jax.jit
     def init(key, data, previous):
         del data, previous
         key, weights_key = jax.random.split(key)
@@ -89,6 +96,7 @@ def _experiment(learning_rate: float, batch_size: int) -> Experiment:
         weights = optax.apply_updates(state.weights, updates)
         return State(key, weights, opt_state, state.count + 1), {"loss": loss}
 
+    @functools.partial(jax.jit, static_argnums=3)
     def evaluate(state, data, key, final):
         error = jnp.mean((data.train["x"] @ state.weights - data.train["y"]) ** 2)
         values = {"error": error, "draw": jax.random.uniform(key)}
@@ -110,7 +118,9 @@ def train(cfg: Config) -> int:
     return run("toy", make_experiment(cfg), examples(), cfg).exit_code
 
 
-if __name__ == "__main__":
-    if "JAXDL_TOY_READY" in os.environ:  # the imports are over: killing may begin
-        open(os.environ["JAXDL_TOY_READY"], "w").close()
-    sys.exit(start(Config, train))
+def main(argv: list[str], ready: Path, said: Path):
+    """End the process with the exit code of a command, its output in a file."""
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream.fileno())
+    ready.touch()  # killing may begin
+    sys.exit(start(Config, train, argv))

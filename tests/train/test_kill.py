@@ -1,32 +1,51 @@
 """SIGKILL at random moments: the end is that of a run that was never touched."""
 
 import json
-import os
+import multiprocessing
 import random
 import signal
 import struct
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+import toy_experiment
 from tensorboardX.proto import event_pb2
 
-TOY = Path(__file__).parents[1] / "toy_experiment.py"
+LIBRARIES = ["jaxdl.cli", "jaxdl.train.run", "optax", "orbax.checkpoint.v1"]
+LIBRARIES += ["scipy.stats", "tensorboardX.event_file_writer", "tensorboardX.summary"]
 FLAGS = ["--seeds", "2", "--log-every", "3", "--block-steps", "10", "--eval-every"]
 
 
 def command(folder, executor, steps, *flags):
     fixed = [*FLAGS, "50", "--executor", executor, "--steps", str(steps), *flags]
-    return [sys.executable, str(TOY), "--out", str(folder), *fixed]
+    return ["--out", str(folder), *fixed]
 
 
-def finish(folder, executor, steps, *flags):
-    done = subprocess.run(
-        command(folder, executor, steps, *flags), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(scope="module")
+def start():
+    """Starts the toy in a new process, forked from one that has the imports behind it.
+
+    There JAX has not begun.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
+
+    def run(folder, arguments):
+        ready, said = folder.parent / "ready", folder.parent / "said"
+        ready.unlink(missing_ok=True)
+        process = context.Process(
+            target=toy_experiment.main, args=(arguments, ready, said)
+        )
+        process.start()
+        return process, ready, said
+
+    return run
+
+
+def finish(start, folder, executor, steps, *flags):
+    process, _, said = start(folder, command(folder, executor, steps, *flags))
+    process.join()
+    assert process.exitcode == 0, said.read_text()
     return json.loads((folder / "result.json").read_text())
 
 
@@ -45,33 +64,28 @@ def unfinished_save(folder) -> bool:
     return any((folder / "checkpoints").glob("*orbax-checkpoint-tmp*"))
 
 
-def kill_once(folder, arguments, rng, kind: str) -> bool:
+def kill_once(start, folder, arguments, rng, kind: str) -> bool:
     """Start the run and kill it; whether that left a save unfinished.
 
-    Kinds: "early", at any moment of importing, restoring and the first steps; "going
+    Kinds: "early", at any moment of beginning, restoring and the first steps; "going
     on", some time after its next checkpoint; "saving", when a save has begun.
     """
-    before, ready = newest(folder), folder.parent / "ready"
-    ready.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        arguments,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"JAXDL_TOY_READY": str(ready)},
-    )
+    before = newest(folder)
+    process, ready, _ = start(folder, arguments)
     arrived = {
         "early": ready.exists,
         "going on": lambda: newest(folder) > before,
         "saving": lambda: newest(folder) > before and unfinished_save(folder),
     }[kind]
     deadline = time.monotonic() + 60
-    while not arrived() and process.poll() is None:
+    while not arrived() and process.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0 if kind == "saving" else 0.001)
     if kind != "saving":
-        time.sleep(rng.uniform(0, 3.0 if kind == "early" else 0.3))
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+        time.sleep(rng.uniform(0, 1.5 if kind == "early" else 0.3))
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     return unfinished_save(folder)
 
 
@@ -103,18 +117,18 @@ def events_of(folder) -> dict:
         pytest.param(20, 20_000, id="many", marks=pytest.mark.slow),
     ],
 )
-def test_killed_runs_end_in_the_same_bits(tmp_path, executor, kills, steps):
+def test_killed_runs_end_in_the_same_bits(start, tmp_path, executor, kills, steps):
     rng = random.Random(kills)
     flags = ["--save-every", "10"]
     inside = 0
     for i in range(kills):
         arguments = command(tmp_path / "killed", executor, steps, *flags)
         kind = ["going on", "saving", "early", "going on"][i % 4]
-        inside += kill_once(tmp_path / "killed", arguments, rng, kind)
+        inside += kill_once(start, tmp_path / "killed", arguments, rng, kind)
         assert not (tmp_path / "killed" / "result.json").exists(), "it had finished"
     other = ["--save-every", "5000", "--block-steps", "7"]  # blocks of other lengths
-    expected = finish(tmp_path / "untouched", executor, steps, *other)
-    found = finish(tmp_path / "killed", executor, steps, *flags)
+    expected = finish(start, tmp_path / "untouched", executor, steps, *other)
+    found = finish(start, tmp_path / "killed", executor, steps, *flags)
     assert found["state_sha256"] == expected["state_sha256"]
     assert found["metrics"] == expected["metrics"]
     left, right = tmp_path / "killed", tmp_path / "untouched"
