@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import drawn, images, series
+from scipy.special import expit
 
 from jaxdl.figures.grids import image_grid
 from jaxdl.systems.autoencoder.networks import variational_autoencoder
@@ -22,7 +23,8 @@ def record_of(model):
         image_shape=(4, 5, 1),
         validation=types.SimpleNamespace(image=jnp.asarray(images(15))),
     )
-    params = [model.init(jax.random.key(i)) for i in range(2)]
+    init = jax.jit(model.init)
+    params = [init(jax.random.key(i)) for i in range(2)]
     return types.SimpleNamespace(
         states=[types.SimpleNamespace(params=p) for p in params],
         data=data,
@@ -52,8 +54,9 @@ def test_figures(latent_size):
     rows = grid("reconstructions").reshape(6, 6, -1)
     np.testing.assert_array_equal(rows[0], image_grid([images(15)[:12]]))
     assert set(np.unique(rows[1])) == {0, 255}
-    x = jnp.asarray((rows[1].reshape(6, 12, 7)[1:-1, :, 1:-1] > 0), jnp.float32)
-    mean, _ = model.encode(params, x.swapaxes(0, 1).reshape(12, 20))
-    pixels = np.round(255 * jax.nn.sigmoid(model.decode(params, mean)))
+    x = np.float32(rows[1].reshape(6, 12, 7)[1:-1, :, 1:-1] > 0)
+    x = x.swapaxes(0, 1).reshape(12, 20)
+    logits = jax.jit(lambda x: model.decode(params, model.encode(params, x)[0]))(x)
+    pixels = np.round(255 * expit(np.asarray(logits)))
     shown = rows[2].reshape(6, 12, 7)[1:-1, :, 1:-1].swapaxes(0, 1).reshape(12, 20)
     np.testing.assert_allclose(shown, pixels, atol=1)

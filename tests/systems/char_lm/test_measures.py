@@ -12,7 +12,9 @@ from jaxdl.systems.char_lm.measures import make_text_evaluate, sample, text_nats
 from jaxdl.systems.char_lm.networks import char_lm
 
 MODEL = char_lm(5, 6)
-PARAMS = jax.tree.map(lambda leaf: 3 * leaf, MODEL.init(jax.random.key(0)))
+PARAMS = jax.jit(lambda key: jax.tree.map(lambda leaf: 3 * leaf, MODEL.init(key)))(
+    jax.random.key(0)
+)
 KEY = jax.random.key(7)
 
 

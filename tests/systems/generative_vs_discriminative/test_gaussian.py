@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from jaxdl.errors import InputError
 from jaxdl.systems.generative_vs_discriminative.gaussian import (
@@ -25,9 +26,13 @@ def double():
         yield
 
 
+fit = jax.jit(fit_discriminant, static_argnames=("num_classes", "diagonal", "ridge"))
+logits_of = jax.jit(discriminant_logits)
+
+
 def fitted(labels, **options):
     weights = options.pop("weights", np.ones(len(labels)))
-    return fit_discriminant(*map(jnp.asarray, (X, labels, weights)), **options)
+    return fit(X, labels, weights, **options)
 
 
 # One Gaussian
@@ -45,12 +50,14 @@ def test_fit_equals_numpy(variant):
 def test_too_few_points(num, ridge):
     with pytest.raises(InputError, match=f"{num} points in 3 dimensions"):
         fit_gaussian(jnp.asarray(X[:num]), ridge=ridge)
-    assert np.isfinite(fit_gaussian(jnp.asarray(X[:3]), ridge=0.1).cov).all()
+    fewest = jax.jit(lambda x: fit_gaussian(x, ridge=0.1))(X[:3])
+    assert np.isfinite(fewest.cov).all()
 
 
 def test_samples_have_its_moments():
-    gaussian = Gaussian(jnp.array([1.0, -2.0]), jnp.array([[2.0, -0.6], [-0.6, 0.5]]))
-    x = sample_gaussian(jax.random.key(0), gaussian, 100_000)
+    gaussian = Gaussian(np.array([1.0, -2.0]), np.array([[2.0, -0.6], [-0.6, 0.5]]))
+    sample = jax.jit(sample_gaussian, static_argnums=2)
+    x = np.asarray(sample(jax.random.key(0), gaussian, 100_000))
     np.testing.assert_allclose(x.mean(axis=0), gaussian.mean, atol=0.02)  # 4 errors
     np.testing.assert_allclose(np.cov(x.T), gaussian.cov, atol=0.04)
 
@@ -62,8 +69,8 @@ def test_logits_equal_scikit_learns_discriminant():
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     theirs = LinearDiscriminantAnalysis(solver="lsqr").fit(X, LABELS)
-    logits = discriminant_logits(fitted(LABELS, num_classes=3), jnp.asarray(X))
-    probabilities = jax.nn.softmax(logits)
+    logits = logits_of(fitted(LABELS, num_classes=3), X)
+    probabilities = softmax(logits, axis=1)
     np.testing.assert_allclose(probabilities, theirs.predict_proba(X), atol=1e-10)
 
 
@@ -77,15 +84,16 @@ def test_naive_bayes_with_scikit_learns_means_and_our_variance():
     # One variance for all classes is the mean of theirs.
     np.testing.assert_allclose(ours.cov, np.diag(shares @ theirs.var_), atol=1e-12)
     theirs.var_[:] = shares @ theirs.var_
-    probabilities = jax.nn.softmax(discriminant_logits(ours, jnp.asarray(X)))
+    probabilities = softmax(logits_of(ours, X), axis=1)
     np.testing.assert_allclose(probabilities, theirs.predict_proba(X), atol=1e-10)
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
 def test_the_line_is_the_difference_of_the_logits(diagonal):
     model = fitted(PAIR, diagonal=diagonal, ridge=0.1)
-    line, logits = discriminant_line(model), discriminant_logits(model, jnp.asarray(X))
-    ours = X @ line.weights + line.bias
+    line = jax.jit(discriminant_line)(model)
+    logits = np.asarray(logits_of(model, X))
+    ours = X @ np.asarray(line.weights) + np.asarray(line.bias)
     np.testing.assert_allclose(ours, logits[:, 1] - logits[:, 0], atol=1e-9)
 
 
@@ -93,9 +101,7 @@ def test_weights_leave_points_out_and_count_them_twice():
     weights = np.array([0.0] * 10 + [2.0] * 5 + [1.0] * 25)
     ours = fitted(PAIR, weights=weights)
     times = np.repeat(np.arange(40), weights.astype(int))
-    theirs = fit_discriminant(
-        jnp.asarray(X[times]), jnp.asarray(PAIR[times]), jnp.ones(len(times))
-    )
+    theirs = fit(X[times], PAIR[times], np.ones(len(times)))
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,9 +25,9 @@ def double():
         yield
 
 
-def fit(x, labels, weights, **options):
-    options = {"penalty": 0.1} | options
-    return fit_logistic(*map(jnp.asarray, (x, labels, weights)), **options)
+@functools.partial(jax.jit, static_argnames="penalty")
+def fit(x, labels, weights, *, penalty=0.1):
+    return fit_logistic(x, labels, weights, penalty=penalty)
 
 
 def scikit(x, labels, weights, penalty):
@@ -58,7 +60,8 @@ def test_separable_points_far_apart():
     labels = np.array([0, 0, 1, 1])
     found = fit(x, labels, np.ones(4), penalty=1e-6)
     assert found.gradient < 1e-6 and found.steps < 50
-    assert np.array_equal(linear_logits(found.linear, jnp.asarray(x)) > 0, labels)
+    logits = jax.jit(linear_logits)(found.linear, x)
+    assert np.array_equal(np.asarray(logits) > 0, labels)
 
 
 def test_whole_steps_would_diverge():
@@ -77,25 +80,25 @@ def test_objective_by_a_loop():
     for row, label, weight in zip(X, LABELS, WEIGHTS, strict=True):
         p = 1 / (1 + np.exp(-(row @ w + b)))
         expected -= weight * np.log(p if label else 1 - p)
-    arrays = map(jnp.asarray, (X, LABELS, WEIGHTS))
-    line = Linear(jnp.asarray(w), jnp.asarray(b))
-    got = logistic_objective(line, *arrays, penalty=0.1)
+    line = Linear(w, np.array(b))
+    objective = jax.jit(logistic_objective, static_argnames="penalty")
+    got = objective(line, X, LABELS, WEIGHTS, penalty=0.1)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
 def test_objective_far_out_is_finite():
-    line = Linear(jnp.array([1e4]), jnp.array(0.0))
-    arrays = jnp.array([[1.0], [-1.0]]), jnp.array([0, 0]), jnp.ones(2)
-    value, grads = jax.value_and_grad(logistic_objective)(line, *arrays, penalty=0.0)
+    line = Linear(np.array([1e4]), np.array(0.0))
+    arrays = np.array([[1.0], [-1.0]]), np.array([0, 0]), np.ones(2)
+    objective = functools.partial(logistic_objective, penalty=0.0)
+    value, grads = jax.jit(jax.value_and_grad(objective))(line, *arrays)
     np.testing.assert_allclose(value, 1e4)
     np.testing.assert_allclose(grads.weights, [1.0])
 
 
 def test_single_precision():
     with jax.enable_x64(False):
-        weights = jnp.ones(60)
-        x = jnp.asarray(X, jnp.float32)
-        found = fit_logistic(x, jnp.asarray(LABELS), weights, penalty=0.1)
+        found = fit(np.float32(X), LABELS, np.ones(60, np.float32))
+    assert found.linear.weights.dtype == np.float32
     theirs = scikit(X, LABELS, np.ones(60), 0.1).coef_[0]
     np.testing.assert_allclose(found.linear.weights, theirs, atol=2e-3)
 

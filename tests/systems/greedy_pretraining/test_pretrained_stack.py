@@ -18,22 +18,21 @@ from jaxdl.systems.greedy_pretraining.pretrained_stack import (
 X = np.random.default_rng(0).uniform(size=(5, 6)).astype(np.float32)
 
 
-def random_rbm(key, *sizes):
-    params = init_rbm(key, *sizes)
-    return jax.tree.map(lambda leaf: leaf + jax.random.normal(key, leaf.shape), params)
+def random_rbm(seed, *sizes):
+    rng = np.random.default_rng(seed)
+    params = jax.jit(init_rbm, static_argnums=(1, 2))(jax.random.key(seed), *sizes)
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(leaf + np.float32(rng.normal(size=leaf.shape))), params
+    )
 
 
 def test_a_stack_of_machines_is_each_ones_hidden_probabilities_in_turn(variant):
-    lower, upper = (
-        random_rbm(key, *sizes)
-        for key, sizes in zip(
-            jax.random.split(jax.random.key(1)), ((6, 4), (4, 3)), strict=True
-        )
-    )
+    lower, upper = random_rbm(1, 6, 4), random_rbm(2, 4, 3)
     layers = [rbm_layer(lower), rbm_layer(upper)]
     got = variant(lambda x: stack_features(layers, x, hidden="sigmoid"))(jnp.asarray(X))
-    middle = expit(np.asarray(hidden_logits(lower, jnp.asarray(X))))
-    expected = expit(np.asarray(hidden_logits(upper, jnp.asarray(middle))))
+    logits = jax.jit(hidden_logits)
+    middle = expit(np.asarray(logits(lower, X)))
+    expected = expit(np.asarray(logits(upper, middle)))
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import drawn, images, series
+from scipy.special import expit
 
 from jaxdl.models import rbm
 from jaxdl.systems.rbm.figures import rbm_figures
@@ -18,8 +19,9 @@ NUM_PIXELS = 20
 
 
 def machine(num_hidden):
-    params = rbm.init_rbm(jax.random.key(0), NUM_PIXELS, num_hidden)
-    return jax.tree.map(lambda x: 50 * x, params)
+    init = jax.jit(rbm.init_rbm, static_argnums=(1, 2))
+    params = init(jax.random.key(0), NUM_PIXELS, num_hidden)
+    return jax.tree.map(lambda x: jnp.asarray(50 * np.asarray(x)), params)
 
 
 def record(num_hidden, num_train, name="free_energy_difference"):
@@ -80,10 +82,11 @@ def test_figures_show_the_images_they_name():
     shown = grid("reconstructions", 4)
     for row, part in ((0, originals[:12]), (2, originals[12:24])):
         np.testing.assert_array_equal(shown[row].swapaxes(0, 1), part)
-    pixels = jnp.asarray(originals[12:24].reshape(12, -1) / 255, jnp.float32)
+    pixels = np.float32(originals[12:24].reshape(12, -1) / 255)
     params = machine(3)
-    hidden = jax.nn.sigmoid(rbm.hidden_logits(params, pixels))
-    rebuilt = jax.nn.sigmoid(rbm.visible_logits(params, hidden)).reshape(12, 4, 5)
+    hidden = expit(np.asarray(jax.jit(rbm.hidden_logits)(params, pixels)))
+    visible = np.asarray(jax.jit(rbm.visible_logits)(params, hidden))
+    rebuilt = expit(visible).reshape(12, 4, 5)
     found = shown[3].swapaxes(0, 1) / 255
     np.testing.assert_allclose(found, rebuilt, atol=0.51 / 255)
     starts = grid("fantasies", 10)
@@ -96,11 +99,12 @@ def test_fantasies_are_probabilities_of_the_chain():
     params, start = machine(3), jnp.zeros((2, NUM_PIXELS))
     rows = fantasies(jax.random.key(0), params, start)
     assert rows.shape == (5, 2, NUM_PIXELS)
+    rows = np.asarray(rows)
     np.testing.assert_array_equal(rows[0], start)
-    visible = start
+    visible, step = start, jax.jit(rbm.gibbs_step)
     for i in range(10):  # the chain goes on: ten steps are not nine more of another
         key = jax.random.fold_in(jax.random.key(0), i)
-        visible, probabilities = rbm.gibbs_step(key, params, visible)
+        visible, probabilities = step(key, params, visible)
         if i == 0:
             np.testing.assert_allclose(rows[1], probabilities, rtol=1e-5)
     np.testing.assert_allclose(rows[2], probabilities, rtol=1e-5)

@@ -20,7 +20,10 @@ def split(num, seed):
 
 
 DATA = Images(split(9, 0), split(4, 1), split(5, 2), "tiny", "")
-PARAMS = jax.tree.map(lambda x: 20 * x - 0.2, rbm.init_rbm(jax.random.key(0), 6, 3))
+init_rbm = jax.jit(rbm.init_rbm, static_argnums=(1, 2))
+PARAMS = jax.jit(
+    lambda key: jax.tree.map(lambda x: 20 * x - 0.2, rbm.init_rbm(key, 6, 3))
+)(jax.random.key(0))
 STATE = types.SimpleNamespace(params=PARAMS)
 
 
@@ -60,9 +63,8 @@ def test_final_measures_use_the_test_split_and_the_exact_sum_where_there_is_one(
     first, again = (
         evaluate(STATE, DATA, jax.random.key(seed), True) for seed in (0, 1)
     )
-    expected = exact_log_likelihood(
-        PARAMS, held_out_pixels(DATA.test.image, "test")
-    ).mean()
+    bits = held_out_pixels(DATA.test.image, "test")
+    expected = np.mean(jax.jit(exact_log_likelihood)(PARAMS, bits))
     for values in (first, again):  # the same images and log Z for every seed
         assert float(values["test_log_likelihood"]) == pytest.approx(
             float(expected), abs=1e-5
@@ -78,11 +80,12 @@ def test_a_wide_machine_is_measured_by_its_estimate():
     image = np.random.default_rng(0).integers(0, 256, (3, 5, 5, 1), np.uint8)
     part = Split(jnp.asarray(image), jnp.zeros(3, jnp.int32))
     data = Images(part, part, part, "tiny", "")
-    params = rbm.init_rbm(jax.random.key(0), 25, 21)
+    params = init_rbm(jax.random.key(0), 25, 21)
     state = types.SimpleNamespace(params=params)
     values = make_rbm_evaluate(10, 20)(state, data, jax.random.key(0), True)
     assert "log_partition_exact" not in values and "ais_error_in_se" not in values
-    energy = rbm.free_energy(params, held_out_pixels(part.image, "test")).mean()
+    bits = held_out_pixels(part.image, "test")
+    energy = np.mean(jax.jit(rbm.free_energy)(params, bits))
     expected = -float(energy) - float(values["log_partition"])
     assert float(values["test_log_likelihood"]) == pytest.approx(expected, rel=1e-5)
 

@@ -1,7 +1,6 @@
 """Untrained nets: Jacobians against matrix products, linear layers against one."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,18 +8,20 @@ from jaxdl.models import forward
 from jaxdl.systems.vanishing_gradient import untrained_measures as measures
 from jaxdl.systems.vanishing_gradient.nets import make_net
 
+singular_values = jax.jit(measures.jacobian_singular_values, static_argnums=0)
+
 
 def batch(num=5, size=4):
-    key = jax.random.key(3)
-    x = jax.random.normal(key, (num, size))
-    return x, jax.random.randint(key, (num,), 0, 3)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(num, size))
+    return jax.device_put(x), jax.device_put(rng.integers(0, 3, num))
 
 
 def test_singular_values_of_a_linear_net_are_those_of_the_product():
     with jax.enable_x64(True):
         model = make_net([4, 6, 3], "linear", "he")
-        params = model.init(jax.random.key(1))
-        got = measures.jacobian_singular_values(model.apply, params, jnp.ones((2, 4)))
+        params = jax.jit(model.init)(jax.random.key(1))
+        got = singular_values(model.apply, params, np.ones((2, 4)))
         product = np.asarray(params[0]["kernel"]) @ np.asarray(params[1]["kernel"])
         expected = np.linalg.svd(product, compute_uv=False)
         np.testing.assert_allclose(got, [expected] * 2, rtol=1e-12)
@@ -29,36 +30,32 @@ def test_singular_values_of_a_linear_net_are_those_of_the_product():
 def test_orthogonal_linear_net_keeps_every_length():
     with jax.enable_x64(True):
         model = make_net([12] * 21, "linear", "orthogonal")
-        params = model.init(jax.random.key(2))
-        values = measures.jacobian_singular_values(
-            model.apply, params, jnp.ones((1, 12))
-        )
+        params = jax.jit(model.init)(jax.random.key(2))
+        values = singular_values(model.apply, params, np.ones((1, 12)))
         np.testing.assert_allclose(values, 1, atol=1e-12)
         params[7]["kernel"] *= 1.001
-        values = measures.jacobian_singular_values(
-            model.apply, params, jnp.ones((1, 12))
-        )
-        assert np.all(np.abs(values - 1) > 9e-4)
+        values = singular_values(model.apply, params, np.ones((1, 12)))
+        assert np.all(np.abs(np.asarray(values) - 1) > 9e-4)
 
 
 def test_three_linear_layers_are_one():
     with jax.enable_x64(True):
         sizes = [4, 7, 5, 3]
         model = make_net(sizes, "linear", "standard")
-        params = model.init(jax.random.key(4))
-        biases = [
-            jax.random.normal(jax.random.key(i), (n,)) for i, n in enumerate(sizes)
-        ]
-        params = [
-            layer | {"bias": b} for layer, b in zip(params, biases[1:], strict=True)
-        ]
-        one = measures.collapse_linear(params)
-        x = jax.random.normal(jax.random.key(5), (6, 4))
+        params = jax.jit(model.init)(jax.random.key(4))
+        rng = np.random.default_rng(5)
+        biases = [rng.normal(size=n) for n in sizes[1:]]
+        params = [layer | {"bias": b} for layer, b in zip(params, biases, strict=True)]
+        one = jax.tree.map(np.asarray, jax.jit(measures.collapse_linear)(params))
+        x = rng.normal(size=(6, 4))
         assert len(one) == 1 and one[0]["kernel"].shape == (4, 3)
         expected = x @ one[0]["kernel"] + one[0]["bias"][None]
-        np.testing.assert_allclose(model.apply(params, x), expected, rtol=1e-13)
+        whole = jax.jit(model.apply)(params, x)
+        np.testing.assert_allclose(whole, expected, rtol=1e-13)
         tanh = make_net(sizes, "tanh", "standard")
-        assert np.abs(tanh.apply(params, x) - model.apply(one, x)).max() > 1e-2
+        bent = np.asarray(jax.jit(tanh.apply)(params, x))
+        straight = np.asarray(jax.jit(model.apply)(one, x))
+        assert np.abs(bent - straight).max() > 1e-2
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +63,6 @@ def study():
     nets = measures.Nets(make_net, forward, ("linear", "relu"), ("orthogonal", "he"))
     with jax.enable_x64(True):
         x, labels = batch()
-        x = x.astype(jnp.float64)
         sizes = dict(depths=(1, 3), size=6)
         yield measures.initial_signals(nets, jax.random.key(0), x, labels, **sizes), x
 
