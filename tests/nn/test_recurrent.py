@@ -1,5 +1,6 @@
 """Recurrent layers: against PyTorch and NumPy, with padding, cut in two, refused."""
 
+import functools
 import itertools
 
 import jax
@@ -28,26 +29,31 @@ LAYERS = {
 }
 
 
-def normal(seed, *shape):
+def normal(seed, *shape, scale=1.0):
     rng = np.random.default_rng(seed)
-    return jnp.asarray(rng.normal(size=shape), jnp.float32)
+    return jax.device_put(np.float32(scale * rng.normal(size=shape)))
 
 
 def drawn(seed, like):
     """Random numbers in the form of a tree of arrays, kernels of moderate size."""
     seeds = itertools.count(seed)
-    return jax.tree.map(lambda x: 0.5 * normal(next(seeds), *x.shape), like)
+    return jax.tree.map(lambda x: normal(next(seeds), *x.shape, scale=0.5), like)
 
 
 def prefixes(lengths, time):
-    return jnp.arange(time)[None] < jnp.array(lengths)[:, None]
+    return jax.device_put(np.arange(time)[None] < np.array(lengths)[:, None])
+
+
+def time_major(x):
+    return jax.device_put(np.swapaxes(np.asarray(x), 0, 1))
 
 
 def problem(net, batch, time, in_size, seed=0):
     """Parameters with biases, inputs, carry; cotangents of outputs and last carry."""
     like = jax.eval_shape(net.init, jax.random.key(0))
     params = drawn(seed, like)
-    carry = drawn(seed + 100, net.initial_carry(batch))
+    like = jax.eval_shape(lambda: net.initial_carry(batch))
+    carry = drawn(seed + 100, like)
     inputs = normal(seed + 200, batch, time, in_size)
     cotangents = normal(seed + 201, batch, time, net.out_size), drawn(seed + 300, carry)
     return params, inputs, carry, cotangents
@@ -70,6 +76,7 @@ def assert_close(a, b, tolerance):
     """To a share of the largest entry of each leaf."""
     assert jax.tree.structure(a) == jax.tree.structure(b)
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        x, y = np.asarray(x), np.asarray(y)
         np.testing.assert_allclose(x, y, rtol=0, atol=tolerance * np.abs(y).max())
 
 
@@ -97,7 +104,7 @@ def torch_twin(torch, name, params, sizes, bidirectional):
         bidirectional=bidirectional,
     )
     with torch.no_grad():
-        for place, p in torch_places(params):
+        for place, p in torch_places(jax.tree.map(np.asarray, params)):
             as_torch = {
                 f"weight_ih_{place}": p["input_kernel"].T,
                 f"weight_hh_{place}": p["recurrent_kernel"].T,
@@ -173,7 +180,7 @@ def test_against_pytorch(name, num_layers, bidirectional, lengths):
     assert_close(numpy(tensors(last)), numpy(end), 1e-5)
     assert_close(grads[1], x.grad.numpy(), 1e-5)
     assert_close(numpy(tensors(grads[2])), [c.grad.numpy() for c in begin], 1e-5)
-    for place, p in torch_places(grads[0]):
+    for place, p in torch_places(jax.tree.map(np.asarray, grads[0])):
         grad = {
             n: getattr(twin, f"{n}_{place}").grad.numpy()
             for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -197,7 +204,7 @@ def test_the_first_lstm_against_the_equations_of_the_paper():
         np.asarray(p[name], np.float64)
         for name in ("input_kernel", "recurrent_kernel", "bias")
     )
-    x = np.asarray(inputs[0], np.float64)
+    x = np.asarray(inputs, np.float64)[0]
 
     def f(x):
         return 1 / (1 + np.exp(-x))
@@ -230,7 +237,8 @@ def test_the_first_lstm_against_the_equations_of_the_paper():
             new["in", j], new["out", j] = f(net_of["in", j]), f(net_of["out", j])
         y = new
         expected.append([y["cell", *jv] for jv in cells])
-    outputs, [[(last, states, gates)]] = quick_jit(net.apply)(params, inputs)
+    found = jax.tree.map(np.asarray, quick_jit(net.apply)(params, inputs))
+    outputs, [[(last, states, gates)]] = found
     np.testing.assert_allclose(outputs[0], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(last[0], expected[-1], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(states[0], [s[jv] for jv in cells], rtol=1e-5, atol=1e-6)
@@ -269,7 +277,7 @@ def test_the_truncated_gradient_follows_states_alone():
     assert_close(grads, other[1], 1e-5)
     whole = quick_jit(forward_and_backward(recurrent([plain], 3)))
     _, untruncated = whole(params, inputs, carry, None, cotangents)
-    assert np.abs(untruncated[1] - grads[1]).max() > 0.01
+    assert np.abs(np.subtract(untruncated[1], grads[1])).max() > 0.01
 
 
 # Steps and scans
@@ -280,24 +288,32 @@ def test_the_truncated_gradient_follows_states_alone():
     [("elman", False), ("lstm", True), ("gru", True), ("lstm_1997", False)],
 )
 def test_a_scan_is_its_step_in_a_loop(name, reverse, variant):
-    layer = LAYERS[name](4)
-    params, inputs, carry, _ = problem(recurrent([layer], 3), 2, 5, 3)
-    args = params[0][0], carry[0][0], jnp.swapaxes(inputs, 0, 1)
+    layer, args, (state, expected) = steps_in_a_loop(name, reverse)
     last, outputs = variant(lambda *args: layer.scan(*args, None, reverse=reverse))(
         *args
     )
-    expected, state, p = {}, args[1], args[0]
-    for t in reversed(range(5)) if reverse else range(5):
-        state, expected[t] = layer.step(p, state, args[2][t])
-    assert_close(outputs, np.stack([expected[t] for t in range(5)]), 1e-6)
+    assert_close(outputs, expected, 1e-6)
     assert_close(last, state, 1e-6)
+
+
+@functools.cache
+def steps_in_a_loop(name, reverse):
+    """A layer, arguments of its scan, and what one step after another gives."""
+    layer = LAYERS[name](4)
+    params, inputs, carry, _ = problem(recurrent([layer], 3), 2, 5, 3)
+    args = params[0][0], carry[0][0], time_major(inputs)
+    step = quick_jit(layer.step)
+    outputs, (p, state, _) = {}, args
+    for t in reversed(range(5)) if reverse else range(5):
+        state, outputs[t] = step(p, state, np.asarray(args[2])[t])
+    return layer, args, (state, np.stack([outputs[t] for t in range(5)]))
 
 
 def test_without_a_carry_it_begins_with_zeros():
     net = recurrent([lstm(4), gru(3)], 2, bidirectional=True)
     params, inputs, _, _ = problem(net, 2, 3, 2)
     zeros = net.initial_carry(2)
-    assert not any(leaf.any() for leaf in jax.tree.leaves(zeros))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(zeros))
     apply = quick_jit(net.apply)
     assert_same_bits(apply(params, inputs), apply(params, inputs, carry=zeros))
     assert apply(params, inputs)[0].shape == (2, 3, net.out_size) == (2, 3, 6)
@@ -327,8 +343,8 @@ def test_a_sequence_in_chunks_is_a_sequence(name, remat, reverse, monkeypatch):
     if name == "lstm_1997":
         layer = lstm_1997(2, 2, truncated=True)
     params, inputs, carry, _ = problem(recurrent([layer], 3), 3, 19, 3)
-    args = params[0][0], carry[0][0], jnp.swapaxes(inputs, 0, 1)
-    mask = prefixes([19, 7, 12], 19).T
+    args = params[0][0], carry[0][0], time_major(inputs)
+    mask = time_major(prefixes([19, 7, 12], 19))
 
     def by_steps(*args):
         return scan_steps(layer.step, *args, mask, reverse=reverse)
@@ -374,11 +390,12 @@ def test_padding_changes_nothing(name, hidden_size, in_size, batch):
     run = jax.jit(forward_and_backward(net))
 
     def padded(fill, more):
-        mask = prefixes(lengths, time + more)
+        mask = np.asarray(prefixes(lengths, time + more))
         widths = ((0, 0), (0, more), (0, 0))
-        x = jnp.where(mask[..., None], jnp.pad(inputs, widths), fill)
-        grads = jnp.pad(output_grads, widths, constant_values=1.0)
-        return run(params, x, carry, mask, (grads, carry_grads))
+        x = np.where(mask[..., None], np.pad(inputs, widths), np.float32(fill))
+        grads = np.pad(output_grads, widths, constant_values=1.0)
+        found = run(params, x, carry, mask, (grads, carry_grads))
+        return jax.tree.map(np.asarray, found)
 
     short, long = padded(0.0, 0), padded(0.0, more)
     (outputs, last), (weight_grads, input_grads, begin_grads) = long
@@ -386,7 +403,7 @@ def test_padding_changes_nothing(name, hidden_size, in_size, batch):
     cut = (outputs[:, :time], last), (input_grads[:, :time], begin_grads)
     assert_same_bits(cut, (short[0], short[1][1:]))
     assert_close(weight_grads, short[1][0], 1e-6)
-    for fill in (jnp.nan, jnp.inf):
+    for fill in (np.nan, np.inf):
         assert_same_bits(padded(fill, more), long)
 
 
@@ -397,7 +414,7 @@ def test_a_mask_of_all_is_none(name):
     run = quick_jit(forward_and_backward(net))
     found = [
         run(params, inputs, carry, mask, cotangents)
-        for mask in (None, jnp.ones((2, 5), bool))
+        for mask in (None, np.ones((2, 5), bool))
     ]
     assert_close(*found, 1e-6)
 
@@ -406,14 +423,21 @@ def test_reverse_reads_each_prefix_from_its_end():
     """As each sequence alone, turned round."""
     layer = lstm(4)
     params, inputs, carry, _ = problem(recurrent([layer], 3), 3, 5, 3)
-    p, [[(hidden, cell)]], lengths = params[0][0], carry, [5, 2, 3]
-    mask = prefixes(lengths, 5).T
-    last, outputs = quick_jit(lambda p, c, x: layer.scan(p, c, x, mask, reverse=True))(
-        p, (hidden, cell), jnp.swapaxes(inputs, 0, 1)
-    )
-    for row, length in enumerate(lengths):
-        alone = (hidden[row, None], cell[row, None]), inputs[row, :length, None]
-        end, turned = layer.scan(p, alone[0], alone[1][::-1], None)
+    lengths = [5, 2, 3]
+    mask = time_major(prefixes(lengths, 5))
+
+    @quick_jit
+    def together_and_alone(p, carry, x):
+        alone = []
+        for row, length in enumerate(lengths):
+            begin = jax.tree.map(lambda c, row=row: c[row, None], carry)
+            alone.append(layer.scan(p, begin, x[:length, row, None][::-1], None))
+        return layer.scan(p, carry, x, mask, reverse=True), alone
+
+    args = params[0][0], carry[0][0], time_major(inputs)
+    found = jax.tree.map(np.asarray, together_and_alone(*args))
+    (last, outputs), alone = found
+    for row, (length, (end, turned)) in enumerate(zip(lengths, alone, strict=True)):
         assert_close(outputs[:length, row, None], turned[::-1], 1e-6)
         assert_close([c[row, None] for c in last], list(end), 1e-6)
         assert not outputs[length:, row].any()
@@ -432,9 +456,10 @@ def test_cutting_a_sequence_changes_no_bit(name, hidden_size):
     params, inputs, carry, _ = problem(net, 4, 9, 5)
     apply = jax.jit(lambda params, x, carry: net.apply(params, x, carry=carry))
     whole = apply(params, inputs, carry)
+    inputs = np.asarray(inputs)
     first, middle = apply(params, inputs[:, :4], carry)
     second, last = apply(params, inputs[:, 4:], middle)
-    assert_same_bits((jnp.concatenate([first, second], axis=1), last), whole)
+    assert_same_bits((np.concatenate([first, second], axis=1), last), whole)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -468,16 +493,20 @@ def test_truncation_stops_the_gradient_at_the_cut(name):
     assert_close(truncated, stopped, 1e-6)
     assert_close(joined, whole, 1e-6)
     kernels = [tree[0][0]["recurrent_kernel"] for tree in (truncated, whole)]
-    assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
+    assert np.abs(np.subtract(*kernels)).max() > 1e-3
 
 
 # Initial weights
 
 
+def init(net):
+    return jax.tree.map(np.asarray, quick_jit(net.init)(jax.random.key(0)))
+
+
 @pytest.mark.parametrize(("name", "num_gates"), [("elman", 1), ("lstm", 4), ("gru", 3)])
 def test_initial_weights(name, num_gates):
     size, in_size = 6, 50
-    (p,) = recurrent([LAYERS[name](size)], in_size).init(jax.random.key(0))[0]
+    (p,) = init(recurrent([LAYERS[name](size)], in_size))[0]
     blocks = np.split(np.asarray(p["recurrent_kernel"]), num_gates, axis=1)
     for block in blocks:
         np.testing.assert_allclose(block @ block.T, np.eye(size), atol=1e-5)
@@ -496,7 +525,7 @@ def test_initial_weights(name, num_gates):
 
 
 def test_initial_weights_of_the_first_lstm():
-    (p,) = recurrent([lstm_1997(2, 2)], 2).init(jax.random.key(0))[0]
+    (p,) = init(recurrent([lstm_1997(2, 2)], 2))[0]
     sizes = [leaf.size for leaf in jax.tree.leaves(p)]
     assert sum(sizes) == 8 * (2 + 8 + 1)  # 8 units see inputs, all units and a bias
     for name in ("input_kernel", "recurrent_kernel"):
@@ -505,19 +534,19 @@ def test_initial_weights_of_the_first_lstm():
 
 
 def test_the_initial_forget_bias_is_a_choice():
-    p = lstm(2, forget_bias=-0.5).init(jax.random.key(0), 3)
+    layer = lstm(2, forget_bias=-0.5)
+    p = quick_jit(lambda key: layer.init(key, 3))(jax.random.key(0))
     np.testing.assert_array_equal(p["bias"], [0, 0, -0.5, -0.5, 0, 0, 0, 0])
 
 
 def test_every_layer_and_direction_draws_its_own_weights():
     net = recurrent([elman(3), elman(3)], 6, bidirectional=True)
-    params = net.init(jax.random.key(0))
+    params = init(net)
     kernels = [p["input_kernel"] for layer in params for p in layer]
     assert {kernel.shape for kernel in kernels} == {(6, 3)}
     for a, b in itertools.combinations(kernels, 2):
         assert np.all(a != b)
-    again = net.init(jax.random.key(0))
-    assert_same_bits(again, params)
+    assert_same_bits(init(net), params)
 
 
 # Bad input
@@ -553,13 +582,17 @@ BAD = {
 }
 
 
+def zeros(*shape):
+    return jax.device_put(np.zeros(shape, np.float32))
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_sequences_that_cannot_be_read_are_refused(case):
     shape, mask, sentence = BAD[case]
-    inputs = jnp.zeros(shape)
-    mask = None if mask is None else jnp.asarray(mask)
+    inputs = zeros(*shape)
+    mask = None if mask is None else jax.device_put(mask)
     net = recurrent([gru(2)], 3)
-    params = net.init(jax.random.key(0))
+    params = drawn(0, jax.eval_shape(net.init, jax.random.key(0)))
     for refuse in (
         lambda: check_sequences(inputs, mask, 3),
         lambda: net.apply(params, inputs, mask=mask),
@@ -572,18 +605,18 @@ def test_sequences_that_cannot_be_read_are_refused(case):
 @pytest.mark.parametrize("case", ["length_0", "features", "mask_shape", "mask_dtype"])
 def test_shapes_are_refused_while_compiling_too(case):
     shape, mask, sentence = BAD[case]
-    mask = None if mask is None else jnp.asarray(mask)
+    mask = None if mask is None else jax.device_put(mask)
     with pytest.raises(InputError, match=sentence):
-        jax.jit(lambda x, m: check_sequences(x, m, 3))(jnp.zeros(shape), mask)
+        jax.jit(lambda x, m: check_sequences(x, m, 3))(zeros(*shape), mask)
 
 
 def test_good_sequences_pass():
-    for mask in (None, jnp.asarray(WHOLE), jnp.asarray(rows(1, 4))):
-        check_sequences(jnp.zeros((2, 4, 3)), mask, 3)
-        check_sequences(jnp.zeros((2, 4, 3)), mask)
-    check_sequences(jnp.zeros((1, 1, 1)), jnp.ones((1, 1), bool), 1)
-    gap = jnp.asarray(BAD["gap"][1])  # unknown while compiling
-    jax.jit(lambda m: check_sequences(jnp.zeros((2, 4, 3)), m))(gap)
+    for mask in (None, jax.device_put(WHOLE), jax.device_put(rows(1, 4))):
+        check_sequences(zeros(2, 4, 3), mask, 3)
+        check_sequences(zeros(2, 4, 3), mask)
+    check_sequences(zeros(1, 1, 1), jax.device_put(np.ones((1, 1), bool)), 1)
+    gap = jax.device_put(BAD["gap"][1])  # unknown while compiling
+    jax.jit(lambda m: check_sequences(zeros(2, 4, 3), m))(gap)
 
 
 def test_a_net_without_layers_is_refused():

@@ -10,7 +10,7 @@ from jaxdl.ops.images import sample_pixels, to_bytes, unit_images, unit_pixels
 
 def test_unit_pixels_equals_numpy(variant):
     image = np.random.default_rng(0).integers(0, 256, (5, 3, 2, 4), np.uint8)
-    found = variant(unit_pixels)(jnp.asarray(image))
+    found = variant(unit_pixels)(jax.device_put(image))
     assert found.dtype == jnp.float32 and found.shape == (5, 24)
     expected = image.reshape(5, 24) / np.float32(255)
     # XLA may multiply by 1/255 under jit: one rounding more.
@@ -19,26 +19,26 @@ def test_unit_pixels_equals_numpy(variant):
 
 def test_unit_images_keep_their_shape():
     image = np.random.default_rng(0).integers(0, 256, (5, 3, 2, 4), np.uint8)
-    found = unit_images(jnp.asarray(image))
+    found = unit_images(jax.device_put(image))
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, image / np.float32(255), rtol=2e-7)
 
 
 def test_channels_are_innermost():
     image = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
-    row = np.asarray(unit_pixels(jnp.asarray(image)))[0] * 255
+    row = np.asarray(unit_pixels(jax.device_put(image)))[0] * 255
     np.testing.assert_allclose(row[:3], image[0, 0, 0], rtol=1e-6)
     np.testing.assert_allclose(row[6:9], image[0, 1, 0], rtol=1e-6)
 
 
 def test_ends_are_exact():
-    image = jnp.asarray(np.uint8([0, 255]).reshape(2, 1, 1, 1))
+    image = jax.device_put(np.uint8([0, 255]).reshape(2, 1, 1, 1))
     assert np.asarray(unit_pixels(image)).ravel().tolist() == [0.0, 1.0]
 
 
 def test_every_byte_comes_back(variant):
     image = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
-    pixels = variant(unit_pixels)(jnp.asarray(image))
+    pixels = variant(unit_pixels)(jax.device_put(image))
     back = to_bytes(pixels, (8, 8, 1))
     assert isinstance(back, np.ndarray) and back.dtype == np.uint8
     np.testing.assert_array_equal(back, image)
@@ -46,7 +46,7 @@ def test_every_byte_comes_back(variant):
 
 def test_color_images_come_back():
     image = np.random.default_rng(1).integers(0, 256, (3, 4, 5, 3), np.uint8)
-    back = to_bytes(unit_pixels(jnp.asarray(image)), (4, 5, 3))
+    back = to_bytes(unit_pixels(jax.device_put(image)), (4, 5, 3))
     np.testing.assert_array_equal(back, image)
 
 
@@ -66,12 +66,12 @@ def test_color_images_come_back():
     ],
 )
 def test_nearest_byte(pixel, byte):
-    found = to_bytes(jnp.full((1, 1), pixel, jnp.float32), (1, 1, 1))
+    found = to_bytes(jax.device_put(np.full((1, 1), pixel, np.float32)), (1, 1, 1))
     assert found.tolist() == [[[[byte]]]]
 
 
 def test_one_image():
-    image = jnp.zeros((1, 2, 3, 1), jnp.uint8)
+    image = jax.device_put(np.zeros((1, 2, 3, 1), np.uint8))
     assert unit_pixels(image).shape == (1, 6)
     assert to_bytes(unit_pixels(image), (2, 3, 1)).shape == (1, 2, 3, 1)
 
@@ -80,25 +80,25 @@ def test_one_image():
 def test_refuses_what_is_not_bytes(dtype):
     # Under the shape checker the annotation speaks first, with a TypeError.
     with pytest.raises((ValueError, TypeError)):
-        unit_pixels(jnp.ones((1, 2, 2, 1), dtype))
+        unit_pixels(jax.device_put(np.ones((1, 2, 2, 1), dtype)))
 
 
 def test_refuses_by_itself():
     """Outside the tests no annotation is checked."""
     unchecked = getattr(unit_images, "__wrapped__", unit_images)
     with pytest.raises(ValueError, match="float32"):
-        unchecked(jnp.ones((1, 2, 2, 1), jnp.float32))
+        unchecked(jax.device_put(np.ones((1, 2, 2, 1), np.float32)))
 
 
 def test_refuses_another_shape():
     with pytest.raises((ValueError, TypeError)):
-        to_bytes(jnp.zeros((1, 5)), (2, 3, 1))
+        to_bytes(jax.device_put(np.zeros((1, 5), np.float32)), (2, 3, 1))
 
 
 def test_sampled_pixels_have_their_intensity_as_probability():
     levels = np.array([0, 1, 64, 128, 254, 255], np.uint8)
-    image = jnp.asarray(np.tile(levels, (40_000, 1)))
-    pixels = sample_pixels(jax.random.key(0), image.reshape(-1, 2, 3, 1))
+    image = np.tile(levels, (40_000, 1)).reshape(-1, 2, 3, 1)
+    pixels = jax.jit(sample_pixels)(jax.random.key(0), image)
     assert pixels.shape == (40_000, 6) and pixels.dtype == jnp.float32
     assert set(np.unique(pixels)) == {0, 1}
     share, p = np.asarray(pixels).mean(axis=0), levels / 255
