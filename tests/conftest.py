@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib.util
@@ -39,9 +40,8 @@ if platform.machine() == "x86_64":
     # The quicker way to fuse operations fuses others in a block of one step. Without
     # multiply-add instructions (AVX has none) that changes no rounding, hence no bit.
     COMPILER_FLAGS += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_max_isa=AVX"]
-MUCH_MEMORY = 1.5e9  # bytes of a worker, most of them programs compiled before
-MORE_MEMORY = 2e8  # bytes, for at least some programs of the next tests
-enough_memory = MUCH_MEMORY
+MUCH_MEMORY = 2e9  # bytes of a worker, most of them programs compiled before
+LIBC = ctypes.CDLL(None)
 
 
 def compile_quickly():
@@ -84,17 +84,13 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True)
 def forget_programs():
-    """Drop what was compiled once a worker holds too much of it.
-
-    Not all of it is given back, so the limit then rises to a little more than is left.
-    """
-    global enough_memory
+    """Drop what was compiled once a worker holds too much of it."""
     yield
-    memory_info = psutil.Process().memory_info
-    if memory_info().rss > enough_memory:
+    if psutil.Process().memory_info().rss > MUCH_MEMORY:
         jax.clear_caches()
         gc.collect()
-        enough_memory = max(MUCH_MEMORY, memory_info().rss + MORE_MEMORY)
+        if hasattr(LIBC, "malloc_trim"):  # without it glibc keeps nearly all of it
+            LIBC.malloc_trim(0)
 
 
 def under_vmap(f):

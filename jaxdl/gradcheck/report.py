@@ -92,8 +92,11 @@ def _summary(leaves: Sequence[LeafReport]) -> str:
     failed = sum(leaf.failed for leaf in leaves)
     functions = len(dict.fromkeys(leaf.function for leaf in leaves))
     verdict = f"{failed} of them FAILED" if failed else "all within tolerance"
+    leaf_word = "leaf" if len(leaves) == 1 else "leaves"
+    function_word = "function" if functions == 1 else "functions"
     return (
-        f"{len(leaves)} leaves of {functions} functions, {verdict}: worst error "
+        f"{len(leaves)} {leaf_word} of {functions} {function_word}, {verdict}: worst "
+        "error "
         f"{first:.1e} at order 1 (tolerance {TOLERANCE:g}), {second:.1e} at order 2 "
         f"(tolerance {SECOND_TOLERANCE:g}); {len(leaves) - len(shown)} zero, which "
         "shows nothing"

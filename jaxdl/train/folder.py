@@ -36,6 +36,8 @@ def read_json(path: Path) -> Any:
         raise InputError(
             f"{path.parent} holds no run ({path.name} is missing): name a run's folder"
         ) from None
+    except NotADirectoryError:
+        raise InputError(f"{path.parent} is a file: name a run's folder") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON ({error}): mend it") from None
     except OSError as error:

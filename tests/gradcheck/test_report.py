@@ -85,7 +85,7 @@ def test_what_stands_out_is_listed():
 def test_a_clean_report_lists_nothing():
     text = format_report([RIGHT])
     assert len(text.splitlines()) == 5
-    assert text.splitlines()[-1].startswith("1 leaves of 1 functions, all within tol")
+    assert text.splitlines()[-1].startswith("1 leaf of 1 function, all within tol")
 
 
 def test_json():

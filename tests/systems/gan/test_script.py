@@ -280,6 +280,12 @@ def test_sample_of_an_unfinished_run(gan, gan_copy, capsys):
     assert "unfinished" in said
 
 
+def test_sample_of_a_file(gan, empty, capsys):
+    (empty / "notes").write_text("years of work")
+    said = refused(gan, ["--sample", "5", "--out", "notes"], empty, capsys)
+    assert "notes is a file: name a run's folder" in said
+
+
 def test_sample_that_cannot_be_written(gan, gan_copy, capsys):
     (gan_copy / "samples").write_text("in the way")
     argv = ["--sample", "5", "--out", str(gan_copy)]
