@@ -34,6 +34,7 @@ settings.load_profile("repeatable")
 COMPILER_FLAGS = [
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_parallel_codegen_split_count=1",
 ]
 """Most programs of the tests run once: compiling them is most of what they cost."""
 if platform.machine() == "x86_64":

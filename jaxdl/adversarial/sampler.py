@@ -86,6 +86,7 @@ def _sampler(
     return Sampler(pixels, images, interpolate)
 
 
+@functools.partial(jax.jit, static_argnames=("rows", "columns", "latent_size"))
 def latent_paths(
     key: PRNGKey, rows: int, columns: int, latent_size: int
 ) -> Float[Array, "points latent"]:
@@ -101,13 +102,17 @@ def nearest_images(
     images: UInt8[Array, "m height width channels"],
 ) -> UInt8[np.ndarray, "n height width channels"]:
     """The image nearest to each sample in Euclidean distance of pixels."""
+    return np.asarray(_nearest(samples, images))
 
+
+@jax.jit
+def _nearest(samples, images):
     def squared_distances(image):
         return jnp.sum((flat - unit_pixels(image[None])) ** 2, axis=1)
 
-    flat = unit_pixels(jnp.asarray(samples))
+    flat = unit_pixels(samples)
     squares = jax.lax.map(squared_distances, images, batch_size=256)
-    return np.asarray(images[jnp.argmin(squares, axis=0)])
+    return images[jnp.argmin(squares, axis=0)]
 
 
 def draw(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32, UInt8
 
@@ -118,7 +117,7 @@ def load_images(
         splits = [(image[:num], label[:num]), (image[num:], label[num:]), test]
     checksum = images_checksum(splits)
     train, validation, test = (
-        Split(jnp.asarray(image), jnp.asarray(label)) for image, label in splits
+        Split(*jax.device_put((image, label))) for image, label in splits
     )
     return Images(train, validation, test, name, checksum)
 

@@ -129,6 +129,7 @@ def make_all_done(
     return jax.jit(all_done)
 
 
+@jax.jit
 def _owned(state):
     # Two leaves of a fresh state may share one buffer, which cannot be donated twice.
     return jax.tree.map(lambda leaf: leaf.copy(), state)

@@ -1,7 +1,9 @@
 """What a classifier takes for what, and where it is worst."""
 
+import functools
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -24,6 +26,7 @@ class Worst(NamedTuple):
     probability: Float[Array, " count"]
 
 
+@jax.jit
 def confusion_matrix(
     logits: Float[Array, "n classes"], labels: Int[Array, " n"]
 ) -> Int[Array, "classes classes"]:
@@ -36,6 +39,7 @@ def confusion_matrix(
     return matrix.at[labels, jnp.argmax(logits, axis=1)].add(1)
 
 
+@functools.partial(jax.jit, static_argnames="count")
 def worst_examples(
     logits: Float[Array, "n classes"], labels: Int[Array, " n"], count: int
 ) -> Worst:

@@ -5,9 +5,8 @@ import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from jaxdl.figures.grids import (
     Panel,
@@ -84,7 +83,10 @@ def figure_of_maps(
       title: stands above.
       gap: white pixels around each map.
     """
-    layers = {name: getattr(activity, name)[0] for name in ("c1", "s2", "c3", "s4")}
+    layers = {
+        name: np.asarray(getattr(activity, name))[0]
+        for name in ("c1", "s2", "c3", "s4")
+    }
     strips = {name.upper(): image_grid([_gray(y)], gap) for name, y in layers.items()}
     ratios = [strip.shape[0] / strip.shape[1] for strip in strips.values()]
     figure = new_figure(8.0, 6.0 * sum(ratios) + 0.9)
@@ -158,11 +160,11 @@ def figure_of_confusion(counts: np.ndarray, title: str) -> Any:
     return figure
 
 
-def _gray(maps: Float[Array, "height width maps"]) -> np.ndarray:
+def _gray(values: Float[np.ndarray, "height width maps"]) -> np.ndarray:
     """Maps as gray pictures [maps height width 1]: one scale for the layer."""
-    low, high = jnp.min(maps), jnp.max(maps)
-    unit = (maps - low) / jnp.where(high > low, high - low, 1)
-    return np.asarray(jnp.moveaxis(jnp.round(255 * unit), -1, 0), np.uint8)[..., None]
+    low, high = values.min(), values.max()
+    unit = (values - low) / np.where(high > low, high - low, 1)
+    return np.moveaxis(np.round(255 * unit), -1, 0).astype(np.uint8)[..., None]
 
 
 def _seeds(count: int) -> str:

@@ -39,7 +39,8 @@ def _figure_of_regions(params, apply, examples, what: str, cfg) -> Any:
     shown = [(i, "solved" if solved[i] else "not solved") for k in kinds for i in k]
     side = np.linspace(-0.5, 1.5, 121)
     plane = np.stack(np.meshgrid(side, side), axis=-1).astype(np.float32)
-    chosen = jax.tree.map(lambda leaf: leaf[np.array([i for i, _ in shown])], params)
+    indices = [i for i, _ in shown]
+    chosen = jax.tree.map(lambda leaf: np.asarray(leaf)[indices], params)
     heights = jax.vmap(apply, in_axes=(0, None))(chosen, jnp.asarray(plane))[..., 0]
     rows = -(-len(shown) // 4)
     figure = new_figure(8.0, 2.0 * rows + 0.7)
