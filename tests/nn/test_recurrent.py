@@ -451,7 +451,8 @@ def test_reverse_reads_each_prefix_from_its_end():
     [("elman", 32), ("lstm", 2), ("lstm", 32), ("lstm", 128), ("gru", 32)]
     + [("lstm_1997", 32)],
 )
-def test_cutting_a_sequence_changes_no_bit(name, hidden_size):
+def test_cutting_a_sequence_in_two_changes_no_bit(name, hidden_size):
+    """At these sizes and this place: other shapes may round otherwise."""
     net = recurrent([LAYERS[name](hidden_size)] * 2, 5)
     params, inputs, carry, _ = problem(net, 4, 9, 5)
     apply = jax.jit(lambda params, x, carry: net.apply(params, x, carry=carry))
