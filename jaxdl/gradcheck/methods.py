@@ -24,6 +24,8 @@ FLOOR = 1e-3
 """Share of a leaf's largest entry below which errors are relative to that share."""
 ROUNDING = 1e-13
 """Rounding of a central difference, relative to the values over the step: 450 eps."""
+LEAST_ROUNDING = 1e-15
+"""Of one value, 4.5 eps: what is larger than that does not come from rounding alone."""
 
 _DIRECTION_FLOOR = 1e-2  # as FLOOR, where a direction's entries are made to weigh alike
 _LADDER = (1, 0.1, 10, 0.01, 0.001)  # of the step, until differences settle
@@ -57,7 +59,8 @@ class Settled(NamedTuple):
       value: the central differences.
       ok: whether they settled.
       on_kink: where they did not, whether by more than rounding makes.
-      zero: whether value, spread and the leaf's largest entry are all mere rounding.
+      zero: whether value and spread are mere rounding of a difference, and the leaf's
+        largest entry in reverse mode mere rounding of the function's value.
       noise: what rounding makes of a difference at the last step taken.
     """
 
@@ -379,6 +382,9 @@ def _settle(
 ) -> Settled:
     """Differences, each at the first step of the ladder at which it settles.
 
+    Stencils agree by chance where a step moves the value by less than it is rounded by,
+    so they count only if rounding leaves room for the tolerance.
+
     Args:
       differences: at a step.
       largest: of the leaf's entries, for each difference.
@@ -388,13 +394,19 @@ def _settle(
     """
     value, zero = np.zeros_like(largest), np.zeros(largest.shape, bool)
     ok, on_kink = zero, ~zero
+    least = rounding * LEAST_ROUNDING / ROUNDING
+    # So far: no difference, at a longer step too, was more than rounding makes.
+    can_be_zero = largest <= least
     for h in [step * factor for factor in _LADDER]:
         new_value, spread = differences(h)
         noise = rounding / h
-        new_zero = np.maximum.reduce([np.abs(new_value), spread, largest]) <= noise
+        can_be_zero &= np.maximum(np.abs(new_value), spread) <= noise
         scale = np.maximum(np.abs(new_value), FLOOR * largest)
-        take = ~ok & ((spread <= _SPREAD * tolerance * scale) | new_zero)
-        value, zero = np.where(take, new_value, value), np.where(take, new_zero, zero)
+        settled = spread <= _SPREAD * tolerance * scale
+        settled &= least / h <= tolerance * scale
+        take = ~ok & (settled | can_be_zero)
+        value = np.where(take, new_value, value)
+        zero = np.where(take, can_be_zero, zero)
         ok, on_kink = ok | take, on_kink & ((spread > noise) | (h < step))
         if ok.all():
             break

@@ -293,6 +293,35 @@ def test_right_backward_passes_pass(name):
         )
 
 
+@pytest.mark.parametrize("factor", [-1, 2, 0])
+@pytest.mark.parametrize("offset", [1e8, 1e9])
+def test_a_wrong_gradient_does_not_pass_as_zero(offset, factor):
+    """Rounding hides every difference, and does not make the gradient a zero one."""
+
+    def fn(x):
+        return offset + jnp.sum(jnp.sin(x))
+
+    def backward(args, cotangent):
+        return (factor * cotangent * jnp.cos(args[0]),)
+
+    setting = ((3,),), ("x",), fn
+    for seed in SEEDS[:2]:
+        (leaf,) = checked(planted(setting, backward, seed, with_plain=False)).values()
+        assert leaf.failed and leaf.status in ("over", "unchecked")
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e7, 1e8])
+def test_rounding_makes_no_mistake_of_a_right_gradient(offset):
+    """Stencils agree by chance where a step moves the value by less than a bit."""
+
+    def fn(x):
+        return offset + jnp.sum(jnp.sin(x))
+
+    for seed in SEEDS:
+        (leaf,) = checked(Case(fn, normal(seed, (5,)), ("x",)), seed).values()
+        assert leaf.status == "ok" if offset <= 1e4 else leaf.status != "over"
+
+
 @pytest.mark.parametrize("with_plain", [True, False], ids=["plain", "alone"])
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_backward_pass_is_caught(name, with_plain):
