@@ -121,3 +121,26 @@ def test_auto_is_a_function_of_the_work_alone():
     assert choose_executor(16, 10.0, "cpu") == "vmap"
     assert choose_executor(16, 1e9, "cpu") == "sequential"
     assert choose_executor(16, 1e9, "gpu") == "vmap"
+
+
+@pytest.mark.parametrize("name", ["sequential", "vmap"])
+def test_training_leaves_what_it_began_with(name):
+    """A state that holds one array twice, and another of the phase before."""
+
+    def init(key, data, previous):
+        once = 2 * data
+        return {"once": once, "again": once, "earlier": previous}
+
+    def step(state, batch):
+        return jax.tree.map(lambda x: x + batch, state), {"loss": batch}
+
+    executor = make_executor(name, init, lambda data, key, step: data.mean(), step)
+    data, earlier, keys = jnp.ones(3), jnp.full(3, 7.0), [seed_keys(0)]
+    states = executor.init([keys[0].init], data, [earlier])
+    states, _ = executor.advance(states, data, [keys[0].batch], 0, 2)
+    (state,) = executor.split(states)
+    np.testing.assert_array_equal(state["once"], np.full(3, 4.0))
+    np.testing.assert_array_equal(state["again"], np.full(3, 4.0))
+    np.testing.assert_array_equal(state["earlier"], np.full(3, 9.0))
+    np.testing.assert_array_equal(data, np.ones(3))
+    np.testing.assert_array_equal(earlier, np.full(3, 7.0))
