@@ -25,7 +25,7 @@ FLOOR = 1e-3
 ROUNDING = 1e-13
 """Rounding of a central difference, relative to the values over the step: 450 eps."""
 LEAST_ROUNDING = 1e-15
-"""Of one value, 4.5 eps: what is larger than that does not come from rounding alone."""
+"""Rounding of the value itself, relative to it: 4.5 eps."""
 
 _DIRECTION_FLOOR = 1e-2  # as FLOOR, where a direction's entries are made to weigh alike
 _LADDER = (1, 0.1, 10, 0.01, 0.001)  # of the step, until differences settle
@@ -395,7 +395,7 @@ def _settle(
     value, zero = np.zeros_like(largest), np.zeros(largest.shape, bool)
     ok, on_kink = zero, ~zero
     least = rounding * LEAST_ROUNDING / ROUNDING
-    # So far: no difference, at a longer step too, was more than rounding makes.
+    # Stays true while every difference so far is within rounding.
     can_be_zero = largest <= least
     for h in [step * factor for factor in _LADDER]:
         new_value, spread = differences(h)
