@@ -9,13 +9,14 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from jaxdl.errors import InputError
 
 ConfigT = TypeVar("ConfigT", bound="RunConfig")
+_FLOAT32 = 1.2e-38, 3.4e38  # sizes of its normal numbers, a little inside
 
 
 def free(default: Any) -> Any:
@@ -45,6 +46,38 @@ def require_at_least(lowest: int, **values: int | None) -> None:
     for name, value in values.items():
         if value is not None and value < lowest:
             raise InputError(f"{name} is {value}: expected {lowest} or more")
+
+
+def require_numbers(config: Any) -> None:
+    """Refuse what float32 and int32 cannot hold, in any field of a configuration.
+
+    Floats must be 0 or of a size from 1.2e-38 to 3.4e38, whole numbers between -2**31
+    and 2**31, in tuples too; `seed` is unsigned, so below 2**32.
+
+    Raises:
+      InputError: naming the first field at fault.
+    """
+    for field in dataclasses.fields(config):
+        for value in _numbers(getattr(config, field.name)):
+            if isinstance(value, float):
+                if value and not _FLOAT32[0] <= abs(value) <= _FLOAT32[1]:
+                    raise InputError(
+                        f"{field.name} is {value}: expected a finite number, 0 or of "
+                        f"a size from {_FLOAT32[0]} to {_FLOAT32[1]}, as float32 holds"
+                    )
+            elif abs(value) >= 2 ** (32 if field.name == "seed" else 31):
+                raise InputError(
+                    f"{field.name} is {value}: expected a whole number of a size below "
+                    f"2**{32 if field.name == 'seed' else 31}"
+                )
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, int | float):
+        yield value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,6 +112,7 @@ class RunConfig:
     out to go on with a run that was stopped."""
 
     def __post_init__(self):
+        require_numbers(self)
         require_at_least(0, steps=self.steps, seed=self.seed)
         require_at_least(
             1,
@@ -90,8 +124,6 @@ class RunConfig:
             block_steps=self.block_steps,
         )
         require_positive(save_seconds=self.save_seconds)
-        if self.steps is not None and self.steps >= 2**31:
-            raise InputError(f"steps is {self.steps}: expected less than 2**31")
         if self.seed + self.seeds > 2**32:
             raise InputError(
                 f"seed is {self.seed} with {self.seeds} seeds: expected seeds below "

@@ -1,10 +1,13 @@
 """What a run can be told: refused values, the hash, the folder."""
 
 import dataclasses
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
@@ -116,6 +119,42 @@ def test_require_positive(value):
     with pytest.raises(InputError, match=f"^rate is {value}: "):
         require_positive(size=1.0, rate=value)
     require_positive(rate=5e-324, size=1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Numbers(RunConfig):
+    """Numbers without a rule of their own, of every kind that scripts have."""
+
+    bias: float = 5.0
+    rate: float | None = None
+    pair: tuple[int, int] = (3, 8)
+    scales: tuple[float, ...] = (0.5,)
+    width: int = 4
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308, -1e39, 1e-40])
+@pytest.mark.parametrize("name", ["bias", "rate", "scales"])
+def test_every_float_is_one_of_float32(name, value):
+    given = (1.0, value) if name == "scales" else value
+    with pytest.raises(
+        InputError, match=re.escape(f"{name} is {value}: expected a finite")
+    ):
+        Numbers(**{name: given})
+
+
+@pytest.mark.parametrize("value", [0.0, -5.0, 1e38, -3.4e38, 1.2e-38])
+def test_a_float_of_float32_goes_through(value):
+    assert Numbers(bias=value, scales=(value,)).bias == value
+    assert abs(np.float32(value) - value) <= 1e-7 * abs(value)
+
+
+@pytest.mark.parametrize("value", [10**20, 2**31, -(2**31)])
+@pytest.mark.parametrize("name", ["width", "pair", "steps", "log_every"])
+def test_every_whole_number_is_one_of_int32(name, value):
+    given = (1, value) if name == "pair" else value
+    with pytest.raises(InputError, match=rf"^{name} is {value}: expected a whole"):
+        Numbers(**{name: given})
+    assert Numbers(width=2**31 - 1, steps=2**31 - 1).width == 2**31 - 1
 
 
 def test_require_at_least():

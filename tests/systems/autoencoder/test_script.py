@@ -168,7 +168,7 @@ BAD = [
     ("--likelihood-samples 0", "likelihood_samples is 0: expected 1 or more"),
     ("--noise 1", "noise is 1.0: expected a share"),
     ("--noise -0.1", "noise is -0.1: expected a share"),
-    ("--noise nan", "noise is nan: expected a share"),
+    ("--noise nan", "noise is nan: expected a finite number"),
     ("--sparsity 0", "sparsity is 0.0: expected a share"),
     ("--sparse-weight -1", "sparse_weight is -1.0"),
     ("--contractive-weight inf", "contractive_weight is inf"),

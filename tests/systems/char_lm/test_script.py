@@ -96,7 +96,7 @@ def test_a_finished_run_writes_again_without_training(
 BAD = [
     ("--prompt Ωring", "the prompt has 'Ω'"),
     ("--temperature -1", "temperature is -1.0: expected 0"),
-    ("--temperature nan", "temperature is nan: expected 0"),
+    ("--temperature nan", "temperature is nan: expected a finite number"),
     ("--num-samples 0", "num_samples is 0: expected 1 or more"),
     ("--sample-length 0", "sample_length is 0: expected 1 or more"),
     ("--window 0", "window is 0: expected 1 or more"),

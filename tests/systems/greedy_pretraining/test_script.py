@@ -172,7 +172,7 @@ def test_published_protocols_have_the_same_fields(
         ("--pretrain-steps -1", "pretrain_steps is -1: expected 0 or more"),
         ("--noise 1.0", "noise is 1.0: expected a share"),
         ("--noise -0.1", "noise is -0.1: expected a share"),
-        ("--noise nan", "noise is nan: expected a share"),
+        ("--noise nan", "noise is nan: expected a finite number"),
         ("--rbm-rate 0", "rbm_rate is 0.0: expected a finite number above 0"),
         ("--svm-gamma inf", "svm_gamma is inf"),
         ("--trees 0", "trees is 0"),

@@ -57,7 +57,7 @@ def test_a_stopped_run_goes_on_in_the_same_bits(
 
 BAD = [
     ("--learning-rate 0", "learning_rate is 0.0: expected a finite number above 0"),
-    ("--rotation nan", "rotation is nan: expected a finite number, 0 or more"),
+    ("--rotation nan", "rotation is nan: expected a finite number, 0 or of a size"),
     ("--translation -1", "translation is -1.0: expected a finite number, 0 or more"),
     ("--batch-size 2000", "batch_size is 2000: expected at most 1497"),
 ]

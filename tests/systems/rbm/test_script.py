@@ -72,7 +72,7 @@ BAD = [
     ("--ais-steps 0", "ais_steps is 0: expected 1 or more"),
     ("--learning-rate 0", "learning_rate is 0.0: expected a finite number above 0"),
     ("--weight-decay -1", "weight_decay is -1.0: expected a finite number from 0"),
-    ("--weight-decay nan", "weight_decay is nan: expected a finite number from 0"),
+    ("--weight-decay nan", "weight_decay is nan: expected a finite number, 0"),
 ]
 
 

@@ -235,7 +235,7 @@ BAD = [
     ("--update sometimes", "invalid choice"),
     ("--engine foot", "invalid choice"),
     ("--learning-rate 0", "learning_rate is 0.0: expected a finite number above 0"),
-    ("--learning-rate nan", "learning_rate is nan: expected a finite number above 0"),
+    ("--learning-rate nan", "learning_rate is nan: expected a finite number, 0"),
     ("--momentum 1", "momentum is 1.0: expected 0 to below 1"),
     ("--momentum -0.1", "momentum is -0.1: expected 0 to below 1"),
     ("--batch-size 2", "batch-size"),
