@@ -25,6 +25,7 @@ import tyro
 from jaxdl.cli import start
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
+from jaxdl.printing import say, visible
 from jaxdl.systems.classify import report
 from jaxdl.systems.classify.data import ClassName, labels_of_files, read_class_names
 from jaxdl.systems.classify.recognition import classify, count, make_net, read_pictures
@@ -79,19 +80,21 @@ def run(cfg: Config) -> int:
     load = {"squeezenet": load_squeezenet, "mobilenet": load_mobilenet}[cfg.model]
     pretrained = load(cfg.weights, net, sha256={} if cfg.own_weights else None)
     remarks = [
-        f"{p}: {'; '.join(x)}" for p, x in zip(cfg.pictures, notes, strict=True) if x
+        f"{visible(p)}: {visible('; '.join(x))}"
+        for p, x in zip(cfg.pictures, notes, strict=True)
+        if x
     ]
     digests = pretrained.sha256
     if len(digests) > 3:
         digests = {f"{len(digests)} files": pretrained.digest}
-    remarks += [f"weights {name}: sha256 {x}" for name, x in digests.items()]
-    print("\n".join(remarks), file=sys.stderr)
+    remarks += [f"weights {visible(n)}: sha256 {x}" for n, x in digests.items()]
+    say("\n".join(remarks), sys.stderr)
     found = classify(likeliest, pretrained, pictures)
     counts = {} if labels is None else count(found, labels)
     if cfg.json:
-        report.say(report.as_json(cfg, classes, found, notes, counts, pretrained))
+        say(report.as_json(cfg, classes, found, notes, counts, pretrained))
     else:
-        report.say(report.as_text(cfg, classes, found, labels, counts))
+        say(report.as_text(cfg, classes, found, labels, counts))
     if cfg.out is not None and labels is not None:
         data = hashlib.sha256(pictures.tobytes() + labels.tobytes()).hexdigest()
         seconds = time.perf_counter() - begin

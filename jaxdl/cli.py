@@ -1,6 +1,8 @@
 """The command line: how scripts start and end, and the `jaxdl` command."""
 
+import contextlib
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +15,7 @@ from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.command import ResultsConfig, results_command
 from jaxdl.presets import choose_preset, describe_presets
+from jaxdl.printing import escape_unencodable, flush, say, visible
 
 ConfigT = TypeVar("ConfigT")
 
@@ -42,27 +45,50 @@ def start(
       0 done, 1 a check failed, 2 bad input, 3 stopped during the run, 130 or 143
       interrupted.
     """
-    words = sys.argv[1:] if argv is None else argv
+    escape_unencodable()
     try:
-        if isinstance(config, Mapping):
-            name, default, words = choose_preset(config, words, select)
-            about = describe_presets(config, name, select)
-            given = tyro.cli(
-                type(default), default=default, args=words, prog=prog, description=about
-            )
-        else:
-            given = tyro.cli(config, args=words, prog=prog)
+        given = _parse(config, sys.argv[1:] if argv is None else argv, select, prog)
         return command(given)
     except SystemExit as exit:  # tyro's, after --help or flags it refuses
+        flush()
         return exit.code if isinstance(exit.code, int) else 1
     except (InputError, RunError) as error:
         if os.environ.get("JAXDL_DEBUG") == "1":
             raise
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {visible(error)}", sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; what was saved before is kept", file=sys.stderr)
         return 130
+
+
+def _parse(
+    config: type[Any] | Mapping[str, Any],
+    words: Sequence[str],
+    select: Sequence[str],
+    prog: str | None,
+) -> Any:
+    """The configuration that a command line asks for; tyro exits where there is none.
+
+    What tyro says of words with control characters goes through `say`.
+    """
+    options: dict[str, Any] = dict(prog=prog)
+    if isinstance(config, Mapping):
+        name, options["default"], words = choose_preset(config, words, select)
+        options["description"] = describe_presets(config, name, select)
+        config = type(options["default"])
+    words = list(words)
+    said = None if all(word == visible(word) for word in words) else io.StringIO()
+    hidden = contextlib.redirect_stderr(said) if said else contextlib.nullcontext()
+    try:
+        with hidden:
+            return tyro.cli(config, args=words, **options)
+    except BrokenPipeError as error:
+        flush()
+        raise SystemExit(2 * {"-h", "--help"}.isdisjoint(words)) from error
+    finally:
+        if said and said.getvalue():
+            say(said.getvalue().rstrip("\n"), sys.stderr)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +110,8 @@ def prepare_command(config: PrepareConfig) -> int:
     folder = prepare(
         config.name, data_dir=config.data_dir, source_dir=config.source_dir
     )
-    print(f"{config.name} is ready" + (f" in {folder}" if folder else ""))
+    place = f" in {visible(folder)}" if folder else ""
+    say(f"{config.name} is ready{place}")
     return 0
 
 
@@ -106,9 +133,9 @@ def list_command(config: ListConfig) -> int:
     if config.json:
         fields = ("name", "title", "paper", "folder", "script")
         rows = [{key: str(getattr(each, key)) for key in fields} for each in systems]
-        print(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
     else:
-        print(format_systems(systems))
+        say(format_systems(systems))
     return 0
 
 
@@ -167,6 +194,7 @@ COMMANDS: dict[str, tuple[type[Any], Callable[[Any], int]]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `jaxdl` command."""
+    escape_unencodable()
     words = list(sys.argv[1:] if argv is None else argv)
     for name, (config_class, command) in COMMANDS.items():
         length = len(name.split())
@@ -175,8 +203,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     help_wanted = words[:1] in (["-h"], ["--help"])
     lines = [f"usage: jaxdl COMMAND ..., COMMAND one of: {', '.join(COMMANDS)}"]
     if not help_wanted:
-        given = " ".join(words[:2])
+        given = visible(" ".join(words[:2]))
         said = f"there is no command {given}" if given else "no command was given"
         lines.insert(0, f"error: {said}")
-    print("\n".join(lines), file=sys.stdout if help_wanted else sys.stderr)
+    say("\n".join(lines), sys.stdout if help_wanted else sys.stderr)
     return 0 if help_wanted else InputError.exit_code

@@ -19,6 +19,7 @@ from jaxdl.gradcheck.report import as_json, format_report, format_worked_example
 from jaxdl.gradcheck.selection import select
 from jaxdl.gradcheck.subjects import Subject, check_subject, find_subjects
 from jaxdl.gradcheck.user_function import check_user_function
+from jaxdl.printing import say
 
 MANY = 32
 """More subjects than this are worth starting processes for."""
@@ -118,9 +119,9 @@ def run_gradcheck(
     if example_wanted:
         lines = worked_example()
         if json_wanted:
-            _print(json.dumps([line._asdict() for line in lines], indent=2))
+            say(json.dumps([line._asdict() for line in lines], indent=2))
         else:
-            _print(format_worked_example(lines))
+            say(format_worked_example(lines))
         return 0
     step = STEP if step is None else step
     own = [name for name in names if ":" in name]
@@ -142,14 +143,7 @@ def run_gradcheck(
         settings |= {} if names else {"not_differentiable": find_reasons()}
     seconds = round(time.perf_counter() - begin, 1)
     if json_wanted:
-        _print(json.dumps(as_json(leaves, **settings, seconds=seconds), indent=2))
+        say(json.dumps(as_json(leaves, **settings, seconds=seconds), indent=2))
     else:
-        _print(f"{format_report(leaves)}; {seconds} s")
+        say(f"{format_report(leaves)}; {seconds} s")
     return int(any(leaf.failed for leaf in leaves))
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

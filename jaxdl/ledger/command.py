@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from jaxdl.ledger.published import published_files, read_published
 from jaxdl.ledger.readme import is_stale, update
 from jaxdl.ledger.rows import Row, ledger_rows
 from jaxdl.ledger.table import format_table, rich_table
+from jaxdl.printing import quietly, say, visible
 from jaxdl.registry import System, find_systems
 
 
@@ -73,13 +73,16 @@ def results_command(cfg: ResultsConfig) -> int:
     if cfg.check or cfg.write_readme:
         return _update_pages(cfg, root, systems, rows, dirs)
     if cfg.json:
-        _print(json.dumps([_as_json(row) for row in rows], indent=2))
+        say(json.dumps([_as_json(row) for row in rows], indent=2))
     elif cfg.markdown or not sys.stdout.isatty():
-        _print(format_table(rows, cfg.markdown))
+        say(format_table(rows, cfg.markdown))
     else:
         from rich.console import Console
 
-        Console(markup=False, highlight=False).print(rich_table(rows))
+        console = Console(markup=False, highlight=False)
+        with console.capture() as table:  # Rich itself exits when the reader is gone
+            console.print(rich_table(rows))
+        quietly(lambda: print(table.get(), end="", flush=True))
     return 0
 
 
@@ -106,20 +109,13 @@ def _update_pages(
     for path, content in parts.items():
         if cfg.check and stale[path]:
             hint = "run jaxdl results --write-readme"
-            print(f"{path}: a generated table is stale; {hint}", file=sys.stderr)
+            say(f"{visible(path)}: a generated table is stale; {hint}", sys.stderr)
         elif cfg.write_readme:
             state = "updated" if update(path, content) else "already up to date"
-            print(f"{path}: generated tables {state}", file=sys.stderr)
+            say(f"{visible(path)}: generated tables {state}", sys.stderr)
     return int(cfg.check and any(stale.values()))
 
 
 def _as_json(row: Row) -> dict[str, Any]:
     figure = row.published
     return row._asdict() | {"published": figure and figure._asdict()}
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxdl.ledger.published import Published
 from jaxdl.ledger.rows import Row, label, plain
+from jaxdl.printing import visible
 
 FEW_SEEDS = 5  # up to this many, each seed's value is printed
 
@@ -93,8 +94,8 @@ def _format_protocol(row: Row) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    """The texts of a row, one for each of `COLUMNS`."""
-    return [
+    """The texts of a row, one for each of `COLUMNS`, without control characters."""
+    texts = [
         row.system,
         row.metric,
         _format_published(row.published),
@@ -103,6 +104,7 @@ def cells(row: Row) -> list[str]:
         _format_protocol(row),
         row.verdict or "-",
     ]
+    return [visible(text) for text in texts]
 
 
 def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32
 
+from jaxdl.printing import say
 from jaxdl.systems.char_lm.data import Text, decode, encode
 from jaxdl.systems.char_lm.measures import sample
 from jaxdl.systems.char_lm.networks import model_of
@@ -19,7 +20,10 @@ def prompt_of(cfg: Any, data: Text) -> Int32[np.ndarray, " characters"]:
 
 
 def write(cfg: Any, record: Record, prompt: Int32[np.ndarray, " characters"]) -> None:
-    """Print samples of the first seed's model, and put them into `samples.txt`."""
+    """Print samples of the first seed's model, and put them into `samples.txt`.
+
+    What is printed has escapes for control characters; the file, in UTF-8, has them.
+    """
     alphabet, states = record.data.alphabet, record.states
     assert states is not None
     key = jax.random.fold_in(jax.random.key(cfg.seed), 4)
@@ -39,5 +43,6 @@ def write(cfg: Any, record: Record, prompt: Int32[np.ndarray, " characters"]) ->
         title = f"sample {i} of {cfg.num_samples}, temperature {cfg.temperature:g}"
         lines += [f"--- {title}", cfg.prompt + decode(row, alphabet)]
     samples = "\n".join(lines)
-    print(samples)
-    (record.folder / "samples.txt").write_text(samples + "\n")
+    say(samples)
+    path = record.folder / "samples.txt"
+    path.write_text(samples + "\n", encoding="utf-8", newline="")

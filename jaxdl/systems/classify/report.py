@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdl.errors import InputError
+from jaxdl.printing import visible
 from jaxdl.systems.classify.recognition import Found
 
 
@@ -59,16 +58,16 @@ def as_text(cfg: Any, classes, found: Found, labels, counts) -> str:
     lines = []
     for i, path in enumerate(cfg.pictures):
         rows = [
-            f"{100 * share:5.1f} %  {classes[number].name}"
+            f"{100 * share:5.1f} %  {visible(classes[number].name)}"
             for number, share in zip(
                 found.classes[i], found.probabilities[i], strict=True
             )
         ]
         if labels is None:
-            lines += [str(path), *(f"  {row}" for row in rows)]
+            lines += [visible(path), *(f"  {row}" for row in rows)]
         else:
             (place,) = np.nonzero(found.classes[i] == labels[i])
-            lines.append(f"{[*(place + 1), '-'][0]} {rows[0]}  {path.name}")
+            lines.append(f"{[*(place + 1), '-'][0]} {rows[0]}  {visible(path.name)}")
     for name, (mean, low, high) in counts.items():
         lines.append(
             f"{name.split('_')[0]} right: {mean:.1f} % of {len(labels)} pictures "
@@ -94,14 +93,6 @@ def as_json(cfg: Any, classes, found: Found, notes, counts, pretrained) -> str:
     ]
     content = {"model": cfg.model, "sha256": pretrained.sha256, "pictures": pictures}
     return json.dumps(content | {"labelled": counts}, indent=2)
-
-
-def say(text: str) -> None:
-    """Prints for a reader that may go away, such as `head`."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def record(path: Path, result: dict[str, Any]) -> None:

@@ -196,7 +196,7 @@ def test_a_reader_that_goes_away():
         "import importlib.util, sys; "
         f"spec = importlib.util.spec_from_file_location('c', {str(PATH)!r}); "
         "c = importlib.util.module_from_spec(spec); sys.modules['c'] = c; "
-        "spec.loader.exec_module(c); sys.stdin.readline(); c.report.say('x' * 10**6)"
+        "spec.loader.exec_module(c); sys.stdin.readline(); c.say('x' * 10**6)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

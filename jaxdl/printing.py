@@ -1,0 +1,71 @@
+"""Printing for any terminal: what cannot be shown becomes a visible escape.
+
+Texts of others (class names, file names, results, what a model writes) may hold control
+bytes that recolour a terminal, move its cursor or retitle it.
+"""
+
+import os
+import sys
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+_CONTROLS = [chr(code) for code in range(0xA0)] + ["\u061c", "\u2028", "\u2029"]
+_CONTROLS += map(chr, (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_CONTROLS += map(chr, range(0xD800, 0xE000))  # surrogates: bytes that are not UTF-8
+_ESCAPES = {
+    ord(character): repr(character)[1:-1]
+    for character in _CONTROLS
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+}
+
+
+def visible(text: object, *, keep: str = "") -> str:
+    r"""A text whose control characters are escapes, such as \x1b, on one line.
+
+    They are C0, DEL, C1, line and paragraph separators, marks that turn the direction
+    of writing, and surrogates, in which Python keeps bytes that are not UTF-8.
+
+    Args:
+      text: made a string first.
+      keep: characters that stay as they are, such as "\n".
+    """
+    if not keep:
+        return str(text).translate(_ESCAPES)
+    return str(text).translate(_ESCAPES | {ord(kept): kept for kept in keep})
+
+
+def say(text: str, file: Any = None) -> None:
+    """Print lines for a reader that may go away, such as `head`.
+
+    Args:
+      text: lines, of which control characters become escapes.
+      file: a text stream; standard output by default.
+    """
+    quietly(lambda: print(visible(text, keep="\n\t"), file=file, flush=True))
+
+
+def quietly(write: Callable[[], object]) -> None:
+    """Write to the standard streams; once the reader is gone, to nowhere."""
+    try:
+        write()
+    except BrokenPipeError:
+        flush()
+
+
+def flush() -> None:
+    """Write out what the standard streams hold back, unless the reader is gone."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def escape_unencodable() -> None:
+    """Let the standard streams print any text, whatever their encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
