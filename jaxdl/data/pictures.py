@@ -1,7 +1,6 @@
 """Pictures from files: read with care, cut to a net's size, scaled as it expects."""
 
 import os
-import struct
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 _ORIENTATION = 0x0112  # the EXIF tag
 _KINDS = {"1": "black and white", "L": "grey", "LA": "grey", "P": "a palette's"}
+_PROGRAMS = ("EPS",)  # a program, which Pillow lets Ghostscript run
 _KINDS |= {"PA": "a palette's", "I;16": "16-bit grey"}
 
 
@@ -42,28 +42,42 @@ def read_picture(path: str | Path) -> Picture:
     colour profiles are not looked at.
 
     Raises:
-      InputError: if the file is missing, no picture, truncated, of floats or wide
-        integers, has a side of less than 8 pixels or more than Pillow's limit of
-        pixels (89 million).
+      InputError: if the file is missing, no picture (PostScript, a program, is none),
+        truncated, of floats or wide integers, has a side of less than 8 pixels or more
+        than Pillow's limit of pixels (89 million).
     """
     path = Path(path)
     if os.path.isdir(path):
         raise InputError(
             f"{path} is a folder: expected a picture; name its files, as {path}/*.jpg"
         )
-    image, notes = _load(path)
-    if min(image.size) < SMALLEST_SIDE:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what can be read all the same
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _read(path)
+    except InputError:
+        raise
+    except FileNotFoundError:
         raise InputError(
-            f"the picture {path} has {image.width} x {image.height} pixels: "
-            f"expected {SMALLEST_SIDE} or more each way"
-        )
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _eight_bits(path, image)
-    if image.has_transparency_data:
-        image = _on_white(image)
-        notes.append("transparency was laid on white")
-    image = image if image.mode == "RGB" else image.convert("RGB")
-    return Picture(np.array(image), tuple(notes))
+            f"the picture {path} is missing: name a file that exists"
+        ) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(
+            f"the picture {path} has too many pixels: expected at most "
+            f"{Image.MAX_IMAGE_PIXELS:,}; scale it down"
+        ) from error
+    except Image.UnidentifiedImageError:
+        raise InputError(
+            f"{path} is not a picture of a known kind: expected JPEG, PNG or the like"
+        ) from None
+    except Exception as error:  # Pillow's decoders of damaged files raise anything
+        raise InputError(
+            f"the picture {path} is truncated, damaged or can't be read "
+            f"({error or type(error).__name__}): replace the file"
+        ) from error
 
 
 def crop_centre(
@@ -114,36 +128,27 @@ def mobilenet_input(
     return picture / 127.5 - 1
 
 
-def _load(path: Path):
-    """The picture upright, decoded, and notes on that and on its colours."""
+def _read(path: Path) -> Picture:
+    """The picture upright, decoded and converted, and notes on that."""
     from PIL import Image, ImageOps
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                notes = _notes(image)
-                upright = ImageOps.exif_transpose(image)
-    except FileNotFoundError:
+    Image.init()
+    formats = [name for name in Image.ID if name not in _PROGRAMS]
+    with Image.open(path, formats=formats) as opened:
+        notes = _notes(opened)
+        image = ImageOps.exif_transpose(opened)
+    if min(image.size) < SMALLEST_SIDE:
         raise InputError(
-            f"the picture {path} is missing: name a file that exists"
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(
-            f"the picture {path} has too many pixels: expected at most "
-            f"{Image.MAX_IMAGE_PIXELS:,}; scale it down"
-        ) from error
-    except Image.UnidentifiedImageError:
-        raise InputError(
-            f"{path} is not a picture of a known kind: expected JPEG, PNG or the like"
-        ) from None
-    # Pillow's decoders of damaged files raise almost anything.
-    except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error) as e:
-        raise InputError(
-            f"the picture {path} is truncated, damaged or can't be read ({e}): replace "
-            "the file"
-        ) from e
-    return upright, notes
+            f"the picture {path} has {image.width} x {image.height} pixels: "
+            f"expected {SMALLEST_SIDE} or more each way"
+        )
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _eight_bits(path, image)
+    if image.has_transparency_data:
+        image = _on_white(image)
+        notes.append("transparency was laid on white")
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    return Picture(np.array(image), tuple(notes))
 
 
 def _notes(image) -> list[str]:

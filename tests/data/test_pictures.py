@@ -1,6 +1,9 @@
 """Pictures of every kind that a researcher's folder holds, whole and broken."""
 
+import contextlib
+import io
 import struct
+import warnings
 import zlib
 
 import jax
@@ -196,6 +199,97 @@ def test_no_truncation_escapes_as_another_error(fraction, tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(InputError):
+        read_picture(path)
+
+
+# Every format that Pillow writes here, damaged
+
+FORMATS = [
+    *("AVIF", "BLP", "BMP", "DDS", "DIB", "GIF", "ICO", "IM", "JPEG"),
+    *("JPEG2000", "MPO", "MSP", "PALM", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA"),
+    *("TIFF", "WEBP", "XBM"),
+]
+MODES = "1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"
+
+
+def encoded(name):
+    """Contents in a format, of each mode that it takes, and of several frames."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for mode in MODES:
+            grey, colour = Image.fromarray(GREY), Image.fromarray(COLOURS)
+            wide = Image.fromarray(GREY.astype(np.uint16))
+            image = wide if mode == "I;16" else colour.convert("RGBA").convert(mode)
+            for options in ({}, {"save_all": True, "append_images": [grey, grey]}):
+                file = io.BytesIO()
+                with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError):
+                    image.save(file, name, **options)
+                    yield file.getvalue()
+
+
+def damaged(content, rng):
+    """The same with a few bits flipped, bytes set, a piece zeroed or the end cut."""
+    content = bytearray(content)
+    place = int(rng.integers(len(content)))
+    match rng.integers(4):
+        case 0:
+            return bytes(content[:place])
+        case 1:
+            for place in rng.integers(len(content), size=3):
+                content[place] ^= 1 << rng.integers(8)
+        case 2:
+            for place in rng.integers(min(len(content), 160), size=2):
+                content[place] = rng.choice([0, 1, 127, 128, 255])
+        case 3:
+            length = len(content[place : place + 16])
+            content[place : place + 16] = bytes(length)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_damaged_pictures_are_read_or_refused_in_one_line(name, tmp_path, recwarn):
+    rng = np.random.default_rng(0)
+    path, read, refused = tmp_path / "x", 0, 0
+    if not (contents := list(encoded(name))):
+        pytest.skip(f"this Pillow writes no {name}")
+    for content in contents:
+        for changed in (content, *(damaged(content, rng) for _ in range(8))):
+            path.write_bytes(changed)
+            try:
+                pixels, _ = read_picture(path)
+                assert pixels.dtype == np.uint8 and min(pixels.shape[:2]) >= 8
+                read += 1
+            except InputError as error:
+                assert str(path) in str(error) and "\n" not in str(error)
+                refused += 1
+    assert refused and (read or name in ("BLP", "PALM"))
+    assert not [w for w in recwarn if "pictures" in w.filename]
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError(), NotImplementedError("no"), TypeError(), MemoryError()]
+)
+def test_whatever_a_decoder_raises(error, tmp_path, monkeypatch):
+    def load(self):
+        raise error
+
+    path = saved(tmp_path, Image.fromarray(COLOURS))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(InputError, match=rf"can't be read \({error or '[A-Z]'}"):
+        read_picture(path)
+
+
+def test_no_program_is_run_for_a_picture(tmp_path, monkeypatch):
+    """Pillow hands PostScript to Ghostscript."""
+
+    def run(*args, **options):
+        raise AssertionError
+
+    monkeypatch.setattr("subprocess.Popen", run)
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", "gs")
+    path = saved(tmp_path, Image.fromarray(COLOURS), "x.png").with_suffix(".eps")
+    Image.fromarray(COLOURS).save(path)
+    with pytest.raises(InputError, match=r"x\.eps is not a picture of a known kind"):
         read_picture(path)
 
 
