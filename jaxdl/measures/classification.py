@@ -9,14 +9,19 @@ from jaxtyping import Array, Float, Int
 
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import unit_pixels
-from jaxdl.ops.losses import softmax_cross_entropy
+from jaxdl.ops.losses import check_labels, softmax_cross_entropy
 from jaxdl.types import ApplyFn, EvaluateFn, Params
 
 
 def error_percent(
     logits: Float[Array, "*batch classes"], labels: Int[Array, "*batch"]
 ) -> Float[Array, ""]:
-    """Share of examples whose largest logit is not that of their class, in percent."""
+    """Share of examples whose largest logit is not that of their class, in percent.
+
+    Raises:
+      InputError: see `check_labels`.
+    """
+    check_labels(labels, logits.shape[-1])
     return 100 * jnp.mean(jnp.argmax(logits, axis=-1) != labels)
 
 

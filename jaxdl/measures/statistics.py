@@ -193,7 +193,8 @@ def wilson_ci95(
       Wilson, "Probable inference, the law of succession, and statistical inference",
       1927.
     """
-    if not 0 <= successes <= trials or trials < 1:
+    whole = all(int(x) == x for x in (successes, trials) if math.isfinite(x))
+    if not (whole and 0 <= successes <= trials < math.inf and trials >= 1):
         raise ValueError(f"{successes} successes in {trials} trials are not counts")
     k, n = int(successes), int(trials)
     p, z = k / n, 1.959963984540054  # Phi(z) = 0.975

@@ -50,6 +50,7 @@ from jaxdl.ops.images import to_bytes as to_bytes
 from jaxdl.ops.images import unit_images as unit_images
 from jaxdl.ops.images import unit_pixels as unit_pixels
 from jaxdl.ops.losses import bernoulli_cross_entropy as bernoulli_cross_entropy
+from jaxdl.ops.losses import check_labels as check_labels
 from jaxdl.ops.losses import half_squared_error as half_squared_error
 from jaxdl.ops.losses import softmax_cross_entropy as softmax_cross_entropy
 from jaxdl.ops.losses import squared_error as squared_error

@@ -136,10 +136,14 @@ def _categorical(
 
 
 def _kl_by_p(log_p, log_q):
-    return _p(log_p) * (log_p - log_q + 1)
+    return _p(log_p) * (log_p - log_q)
 
 
 def _kl_by_q(log_p, log_q):
+    return _p(log_q) - _p(log_p)
+
+
+def _cross_entropy_by_q(log_p, log_q):
     return -_p(log_p)
 
 
@@ -168,7 +172,10 @@ def _jeffreys_by_p(log_p, log_q):
 
 _CATEGORICAL = {
     divergences.entropy: (lambda log_p: -_p(log_p) * (log_p + 1),),
-    divergences.cross_entropy: (lambda log_p, log_q: -_p(log_p) * log_q, _kl_by_q),
+    divergences.cross_entropy: (
+        lambda log_p, log_q: -_p(log_p) * log_q,
+        _cross_entropy_by_q,
+    ),
     divergences.kl_divergence: (_kl_by_p, _kl_by_q),
     divergences.jeffreys_divergence: (_jeffreys_by_p, _swapped(_jeffreys_by_p)),
     divergences.js_divergence: (_js_by_p, _swapped(_js_by_p)),

@@ -1,9 +1,10 @@
 """Entropies and divergences of categorical distributions, from log-probabilities.
 
-All are in nats, over the last axis, one value per distribution. A probability of zero
-is a log-probability of -inf: 0 log 0 = 0, in values and in gradients. Gradients are
-those of the formula in each log-probability, as if they were free; outcomes that make
-a value infinite add nothing to them.
+All are in nats, over the last axis, one value per distribution, and no rounding takes
+one out of the range that its docstring states. A probability of zero is a
+log-probability of -inf: 0 log 0 = 0, in values and in gradients. Gradients are those of
+the formula in each log-probability, as if they were free; outcomes that make a value
+infinite add nothing to them.
 
 Log-probabilities are looked at only outside of compiled functions, where their values
 are known; `log_probabilities` is the door for probabilities.
@@ -21,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.ops.numerics import is_known, safe_sqrt
+from jaxdl.ops.numerics import is_known, safe_sqrt, within
 
 
 def tolerance(dtype: jnp.dtype) -> float:
@@ -31,6 +32,10 @@ def tolerance(dtype: jnp.dtype) -> float:
 
 def log_probabilities(p: Float[Array, "*batch k"]) -> Float[Array, "*batch k"]:
     """Log-probabilities of probabilities; -inf for 0.
+
+    Probabilities below the normal range of their type (1.2e-38 in float32), which XLA
+    takes for 0 on CPU, keep their logarithm. Gradients are 1 / p, for those the largest
+    number of the type, and 0 for p = 0.
 
     Args:
       p: at least 0, with sum 1 over the last axis.
@@ -45,8 +50,28 @@ def log_probabilities(p: Float[Array, "*batch k"]) -> Float[Array, "*batch k"]:
             worst = values[~(values >= 0)][0]
             raise InputError(f"a probability is {worst:.6g}: expected 0 to 1")
         _check_sums(values.sum(axis=-1), tolerance(p.dtype))
-    positive = p > 0
-    return jnp.where(positive, jnp.log(jnp.where(positive, p, 1)), -jnp.inf)
+    return _log(p)
+
+
+@jax.custom_jvp
+def _log(p: jax.Array) -> jax.Array:
+    """log p of numbers from 0 to 1, subnormal ones included."""
+    info = jnp.finfo(p.dtype)
+    # A subnormal number is its bits, read as an integer, times the smallest one.
+    bits = jax.lax.bitcast_convert_type(p, f"int{info.bits}")
+    subnormal = (bits > 0) & (bits < 1 << info.nmant)
+    unit = (info.minexp - info.nmant) * math.log(2)
+    log_bits = jnp.log(jnp.where(subnormal, bits, 1).astype(p.dtype))
+    return jnp.where(subnormal, (log_bits + unit).astype(p.dtype), jnp.log(p))
+
+
+@_log.defjvp
+def _log_jvp(primals, tangents):
+    (p,), (tangent,) = primals, tangents
+    log_p = _log(p)
+    possible = log_p != -jnp.inf
+    slope = jnp.minimum(1 / jnp.where(possible, p, 1), jnp.finfo(p.dtype).max)
+    return log_p, jnp.where(possible, slope * tangent, 0)
 
 
 def check_log_probabilities(*log_ps: Float[Array, "*batch k"]) -> None:
@@ -100,7 +125,8 @@ def entropy(log_p: Float[Array, "*batch k"]) -> Float[Array, "*batch"]:
       Shannon, "A mathematical theory of communication", 1948.
     """
     check_log_probabilities(log_p)
-    return _expected_minus(log_p, log_p)
+    largest = math.log(log_p.shape[-1])
+    return within(_expected_minus(log_p, log_p), 0, largest)
 
 
 def cross_entropy(
@@ -122,7 +148,9 @@ def kl_divergence(
 ) -> Float[Array, "*batch"]:
     """Kullback-Leibler divergence KL(p || q) = sum_i p_i log(p_i / q_i), at least 0.
 
-    Infinite where some q_i = 0 < p_i.
+    Infinite where some q_i = 0 < p_i. Computed, and differentiated, as
+    sum_i (p_i log(p_i / q_i) - p_i + q_i): the same for distributions, but each term is
+    at least 0, and those of nearly equal p and q cancel no digits.
 
     Raises:
       InputError: see `check_log_probabilities`.
@@ -181,7 +209,9 @@ def js_divergence(
     neither = (log_p == -jnp.inf) & (log_q == -jnp.inf)
     first = jnp.where(neither, 0, log_p) + math.log(w_p)
     log_m = jnp.logaddexp(first, log_q + math.log(w_q))
-    return w_p * _kl(log_p, log_m) + w_q * _kl(log_q, log_m)
+    log_m = jnp.where(neither, -jnp.inf, log_m)
+    value = w_p * _kl(log_p, log_m) + w_q * _kl(log_q, log_m)
+    return within(value, 0, -w_p * math.log(w_p) - w_q * math.log(w_q))
 
 
 def total_variation(
@@ -193,7 +223,8 @@ def total_variation(
       InputError: see `check_log_probabilities`.
     """
     check_log_probabilities(log_p, log_q)
-    return 0.5 * jnp.sum(jnp.abs(jnp.exp(log_p) - jnp.exp(log_q)), axis=-1)
+    gaps = jnp.abs(jnp.exp(log_p) - jnp.exp(log_q))
+    return within(0.5 * jnp.sum(gaps, axis=-1), 0, 1)
 
 
 def hellinger_distance(
@@ -213,7 +244,7 @@ def hellinger_distance(
     """
     check_log_probabilities(log_p, log_q)
     differences = jnp.exp(0.5 * log_p) - jnp.exp(0.5 * log_q)
-    return safe_sqrt(0.5 * jnp.sum(differences**2, axis=-1))
+    return within(safe_sqrt(0.5 * jnp.sum(differences**2, axis=-1)), 0, 1)
 
 
 def _expected_minus(log_p: jax.Array, values: jax.Array) -> jax.Array:
@@ -222,7 +253,7 @@ def _expected_minus(log_p: jax.Array, values: jax.Array) -> jax.Array:
     Terms are taken apart into those that are 0, infinite and neither before anything is
     multiplied: 0 times infinity would be NaN, in the gradient at the latest.
     """
-    possible, infinite = log_p > -jnp.inf, values == -jnp.inf
+    possible, infinite = log_p != -jnp.inf, values == -jnp.inf  # NaN is neither
     ordinary = possible & ~infinite
     p = jnp.exp(jnp.where(ordinary, log_p, 0))
     terms = p * jnp.where(ordinary, -values, 0)
@@ -230,10 +261,47 @@ def _expected_minus(log_p: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def _kl(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
-    possible = log_p > -jnp.inf
-    return _expected_minus(
-        log_p, jnp.where(possible, log_q, 0) - jnp.where(possible, log_p, 0)
-    )
+    return jnp.sum(_kl_terms(log_p, log_q), axis=-1)
+
+
+class _Outcomes(NamedTuple):
+    """Outcomes, those that p or q lack replaced by some that both have."""
+
+    both: jax.Array
+    p: jax.Array
+    q: jax.Array
+    d: jax.Array  # log(p / q)
+    excess: jax.Array  # q - p
+
+
+def _outcomes(log_p: jax.Array, log_q: jax.Array) -> _Outcomes:
+    both = (log_p != -jnp.inf) & (log_q != -jnp.inf)
+    log_p, log_q = jnp.where(both, log_p, 0), jnp.where(both, log_q, 0)
+    p, q, d = jnp.exp(log_p), jnp.exp(log_q), log_p - log_q
+    near = jnp.abs(d) < 1
+    excess = jnp.where(near, p * jnp.expm1(jnp.where(near, -d, 0)), q - p)
+    return _Outcomes(both, p, q, d, excess)
+
+
+@jax.custom_jvp
+def _kl_terms(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
+    """p log(p / q) - p + q of each outcome: at least 0, infinite where q = 0 < p."""
+    both, p, q, d, _ = _outcomes(log_p, log_q)
+    near = jnp.abs(d) < 1
+    d_near = jnp.where(near, d, 0)
+    terms = p * jnp.where(near, jnp.maximum(d_near + jnp.expm1(-d_near), 0), 0)
+    terms = jnp.where(near, terms, p * (d - 1) + q)
+    lacking = jnp.where(log_p == -jnp.inf, jnp.exp(log_q), jnp.inf)
+    return jnp.where(both, terms, lacking)
+
+
+@_kl_terms.defjvp
+def _kl_terms_jvp(primals, tangents):
+    log_p, log_q = primals
+    both, p, _, d, excess = _outcomes(log_p, log_q)
+    of_p, of_q = tangents
+    lacking = jnp.where(log_p == -jnp.inf, jnp.exp(log_q) * of_q, 0)
+    return _kl_terms(*primals), jnp.where(both, p * d * of_p + excess * of_q, lacking)
 
 
 # From samples

@@ -6,13 +6,15 @@ compiled functions, where they are known; inside, one that is not positive defin
 gives NaN. Those of independent numbers are given by the logarithms of their variances.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.ops.numerics import is_known, safe_sqrt
+from jaxdl.ops.numerics import is_known, safe_sqrt, within
 
 LOG_2_PI = 1.8378770664093453
 
@@ -124,7 +126,7 @@ def gaussian_kl(
     spread = _solve(factor, jnp.linalg.cholesky(cov_p))
     shift = _solve(factor, (mean_p - mean_q)[:, None])
     squares = jnp.sum(spread**2) - len(cov_p) + jnp.sum(shift**2)
-    return 0.5 * squares - _half_log_det(spread)
+    return within(0.5 * squares - _half_log_det(spread), 0, math.inf)
 
 
 def gaussian_jeffreys(

@@ -88,13 +88,31 @@ def softmax_cross_entropy(
       labels: classes from 0 on.
 
     Raises:
-      InputError: if there is not one label for each row of logits.
+      InputError: if there is not one label for each row of logits, or, where values are
+        known, a label is no class. Inside `jit` the loss of such an example is NaN.
     """
     if logits.shape[:-1] != labels.shape:
         raise InputError(
             f"labels have shape {labels.shape}: expected {logits.shape[:-1]}, one for "
             "each row of logits"
         )
+    check_labels(labels, logits.shape[-1])
     log_p = jax.nn.log_softmax(logits)
-    chosen = jnp.take_along_axis(log_p, labels[..., None], axis=-1)
-    return -chosen[..., 0]
+    chosen = jnp.take_along_axis(log_p, labels[..., None], axis=-1, mode="fill")[..., 0]
+    return jnp.where(labels < 0, jnp.nan, -chosen)
+
+
+def check_labels(labels: Int[Array, "*batch"], num_classes: int) -> None:
+    """Refuse labels that are no classes, where their values are known.
+
+    Raises:
+      InputError: unless all are from 0 to `num_classes` - 1.
+    """
+    if not is_known(labels) or not labels.size:
+        return
+    values = np.asarray(labels)
+    if values.min() < 0 or values.max() >= num_classes:
+        raise InputError(
+            f"labels are from {values.min()} to {values.max()}: expected 0 to "
+            f"{num_classes - 1}, one number for each of {num_classes} classes"
+        )

@@ -13,8 +13,23 @@ def safe_sqrt(x: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     The square root has no finite slope at 0; a distance that ends in it gets gradient 0
     where it vanishes, and rounding below 0 is taken as 0.
     """
-    positive = x > 0
+    positive = ~(x <= 0)  # NaN stays NaN
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+
+
+def within(
+    x: Float[Array, "*batch"], low: float | int, high: float | int
+) -> Float[Array, "*batch"]:
+    """`x` held in a range that only rounding takes it out of; gradients are those of x.
+
+    Where `jnp.clip` would stop the gradient, at the ends of the range, this does not.
+    """
+    # Near each other, x and its bound differ by a number that is exact.
+    return (
+        x
+        + jax.lax.stop_gradient(jnp.where(x < low, low - x, 0))
+        + (jax.lax.stop_gradient(jnp.where(x > high, high - x, 0)))
+    )
 
 
 def is_known(*arrays: Any) -> bool:

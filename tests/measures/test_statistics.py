@@ -1,4 +1,6 @@
+import inspect
 import json
+import math
 
 import numpy as np
 import pytest
@@ -109,11 +111,19 @@ def test_wilson_is_fit_for_json():
 
 
 @pytest.mark.parametrize(
-    ("successes", "trials"), [(-1, 5), (6, 5), (0, 0), (1, 0), (-2, -1), (0, -3)]
+    ("successes", "trials"),
+    [(-1, 5), (6, 5), (0, 0), (1, 0), (-2, -1), (0, -3), (2.5, 10), (2, 9.5)]
+    + [(math.nan, 5), (0, math.inf), (0, math.nan)],
 )
 def test_wilson_refuses(successes, trials):
-    with pytest.raises(ValueError, match=f"{successes} successes in {trials} trials"):
-        wilson_ci95(successes, trials)
+    said = f"{successes} successes in {trials} trials are not counts"
+    with pytest.raises(ValueError, match=said):
+        inspect.unwrap(wilson_ci95)(successes, trials)  # without the type checker
+
+
+def test_wilson_takes_whole_numbers_of_any_type():
+    expected = wilson_ci95(3, 10)
+    assert inspect.unwrap(wilson_ci95)(3.0, np.float32(10)) == expected
 
 
 @pytest.mark.parametrize("nums", [(2, 2), (10, 10), (3, 40)])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
+from scipy.special import log_softmax
 from scipy.stats import entropy
 
 from jaxdl.errors import InputError
@@ -199,6 +200,76 @@ def test_inequalities(p, q):
     assert found["total_variation"] <= bound + small
     for name in ("jeffreys_divergence", *FINITE_AT_ZERO):
         np.testing.assert_allclose(found[name], back[name], rtol=1e-9, atol=small)
+
+
+@pytest.mark.parametrize("k", [2, 5, 100])
+def test_rounding_does_not_pass_the_bounds(k):
+    """Float32 distributions, from equal to disjoint."""
+    rng = np.random.default_rng(k)
+    z = rng.normal(size=(20_000, k)) * rng.choice([0, 0.1, 1, 5, 60], size=(20_000, 1))
+    shift = rng.choice([0, 1e-7, 1e-4, 1e-2, 1], size=(20_000, 1))
+    rows = log_softmax(np.stack([z, z + shift * rng.normal(size=z.shape)]), axis=-1)
+    log_p, log_q = rows.astype(np.float32)
+    log_q[:2000] = log_p[:2000, ::-1]  # disjoint, where p is nearly certain
+    found = jax.device_get(all_two(log_p, log_q))
+    found["entropy"] = np.asarray(jax.jit(divergences.entropy)(log_p))
+    assert all(value.min() >= 0 for value in found.values())
+    assert found["entropy"].max() <= np.float32(np.log(k))
+    assert found["js_divergence"].max() <= np.float32(np.log(2))
+    for name in ("total_variation", "hellinger_distance"):
+        assert found[name].max() <= 1
+    # Against the formula in float64, with what the logarithms lost in float32.
+    p, q = (np.exp(x.astype(np.float64)) for x in (log_p, log_q))
+    p, q = (x / x.sum(axis=-1, keepdims=True) for x in (p, q))
+    expected = entropy(p, np.maximum(q, 1e-300), axis=-1)
+    np.testing.assert_allclose(found["kl_divergence"], expected, rtol=2e-6, atol=4e-7)
+
+
+def test_close_distributions_keep_their_digits():
+    """Of KL = 5e-9 nothing would be left in a difference of numbers near 1."""
+    log_p = np.float32(np.log([0.5, 0.25, 0.25]))
+    step = np.spacing(log_p[0]).astype(np.float64)
+    log_q = log_p + np.float32(step * np.array([1000, -2000, 0]))
+    found = compiled("kl_divergence")(log_p, log_q)
+    d = (log_p.astype(np.float64) - log_q)[:2]
+    p = np.exp(log_p.astype(np.float64))[:2]
+    np.testing.assert_allclose(found, (p * (d + np.expm1(-d))).sum(), rtol=1e-3)
+
+
+def test_nan_is_not_taken_for_an_impossible_outcome():
+    log_p = np.float32([np.nan, -0.1])
+    values = all_two(log_p, np.float32([-1.0, -0.5]))
+    assert all(np.isnan(value) for value in values.values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_probabilities_below_the_normal_range(dtype):
+    """Compared in NumPy, which keeps such numbers; XLA on CPU takes them for 0."""
+    with jax.enable_x64(dtype == "float64"):
+        info = jnp.finfo(dtype)
+        tiny, unit = float(info.smallest_normal), float(info.smallest_subnormal)
+        p = np.array([0, unit, 3 * unit, tiny - unit, tiny, 2 * tiny, 0.5, 1]).astype(
+            dtype
+        )
+        slope = jax.grad(lambda p: divergences.log_probabilities(p).sum())
+        both = jax.jit(lambda p: (divergences.log_probabilities(p), slope(p)))
+        value, grad = map(np.asarray, both(p))
+    with np.errstate(divide="ignore"):
+        expected = np.log(p.astype(np.float64))
+    eps = float(info.eps)
+    np.testing.assert_allclose(value.astype(np.float64), expected, rtol=2 * eps)
+    grad = grad.astype(np.float64)
+    assert grad[0] == 0 and np.isfinite(grad).all()
+    np.testing.assert_allclose(grad[4:], 1 / p[4:].astype(np.float64), rtol=2 * eps)
+
+
+def test_divergence_from_a_probability_below_the_normal_range():
+    p, q = np.float32([[0.5, 0.5], [1e-40, 1]])
+    log_p, log_q = map(divergences.log_probabilities, jax.device_put((p, q)))
+    found = {name: float(value) for name, value in all_two(log_p, log_q).items()}
+    for name in TWO:
+        expected = ORACLES[name](p.astype(np.float64), q.astype(np.float64))
+        assert found[name] == pytest.approx(expected, rel=1e-6)
 
 
 @functools.cache

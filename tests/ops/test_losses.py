@@ -114,6 +114,30 @@ def test_cross_entropy_refuses_other_shapes(shape):
         unchecked(softmax_cross_entropy)(zeros(2, 3), labels)
 
 
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_labels_outside_the_classes(wrong):
+    (logits,), labels = float32(OUTPUTS), np.array([wrong, 1])
+    said = rf"labels are from .*{wrong}.*: expected 0 to 2, one number for each of 3"
+    with pytest.raises(InputError, match=said):
+        softmax_cross_entropy(logits, jax.device_put(labels))
+    both = jax.jit(jax.vmap(jax.value_and_grad(softmax_cross_entropy)))
+    losses, grads = both(logits, labels)
+    assert np.isnan(losses[0])
+    expected = -log_softmax(OUTPUTS[1])[1]
+    np.testing.assert_allclose(losses[1], expected, rtol=1e-6)
+    assert np.isfinite(grads[1]).all()
+
+
+def test_labels_of_few_bits_and_none_at_all():
+    (logits,) = float32(np.tile(OUTPUTS[:1], (1, 100)))  # of 300 classes
+    labels = jax.device_put(np.int8([100]))
+    expected = -log_softmax(np.tile(OUTPUTS[:1], (1, 100)))[0, 100]
+    np.testing.assert_allclose(
+        softmax_cross_entropy(logits, labels), [expected], rtol=1e-6
+    )
+    assert softmax_cross_entropy(logits[:0], labels[:0]).shape == (0,)
+
+
 # Squared error and the Bernoulli likelihood
 
 SHARES = np.array([[0.01, 0.99, 0.5], [1.0, 0.0, 0.25]])

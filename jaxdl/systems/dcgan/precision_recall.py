@@ -75,9 +75,11 @@ def _squared_radii(features: np.ndarray, k: int) -> np.ndarray:
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squares = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)[None]
-    squares -= 2 * (a @ b.T)
-    return np.maximum(squares, 0, out=squares)
+    # Of differences: |a|^2 + |b|^2 - 2 a.b would lose the digits of features that lie
+    # close together and far from 0, and is no faster for the features of a small net.
+    from scipy.spatial.distance import cdist
+
+    return cdist(a, b, "sqeuclidean")
 
 
 class ClassCoverage(NamedTuple):

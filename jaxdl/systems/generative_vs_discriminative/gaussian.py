@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxdl.errors import InputError
 from jaxdl.ops.gaussians import gaussian_log_density
+from jaxdl.ops.losses import check_labels
 from jaxdl.systems.generative_vs_discriminative.logistic import Linear, check_lengths
 from jaxdl.types import PRNGKey
 
@@ -105,12 +106,13 @@ def fit_discriminant(
       ridge: added to each variance.
 
     Raises:
-      InputError: if the lengths differ.
+      InputError: if the lengths differ, or as `check_labels` says.
 
     References:
       Fisher, "The use of multiple measurements in taxonomic problems", 1936.
     """
     check_lengths(x, labels, weights)
+    check_labels(labels, num_classes)
     member = jax.nn.one_hot(labels, num_classes, dtype=x.dtype) * weights[:, None]
     counts = jnp.sum(member, axis=0)
     means = member.T @ x / counts[:, None]

@@ -8,6 +8,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Float, Int, Int32
 
 from jaxdl.errors import InputError
+from jaxdl.ops.losses import check_labels
 
 STEP_SIZES = (1.0, 0.5, 0.25, 0.0625, 0.00390625)  # tried at once, the best is taken
 
@@ -77,9 +78,10 @@ def logistic_objective(
       penalty: 1 / variance of a normal prior on each entry of w.
 
     Raises:
-      InputError: if the lengths differ.
+      InputError: if the lengths differ, or as `check_labels` says.
     """
     check_lengths(x, labels, weights)
+    check_labels(labels, 2)
     losses = jax.nn.softplus((1 - 2 * labels) * linear_logits(linear, x))
     return weights @ losses + penalty / 2 * jnp.sum(linear.weights**2)
 
@@ -107,9 +109,11 @@ def fit_logistic(
       max_steps: most steps that are taken.
 
     Raises:
-      InputError: if the lengths differ, or the penalty is not above 0.
+      InputError: if the lengths differ, a label is not 0 or 1, or the penalty is not
+        above 0.
     """
     check_lengths(x, labels, weights)
+    check_labels(labels, 2)
     if not penalty > 0:
         raise InputError(f"penalty is {penalty}: expected a number above 0")
     num, dim = x.shape

@@ -33,6 +33,17 @@ def test_equals_loops(k, monkeypatch):
     assert 0.1 < expected[0] != expected[1] and got == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("far", [0, 1e7])
+def test_offsets_cost_no_digits(far):
+    """Far from 0, and with images of each set in two heaps far from each other."""
+    rng = np.random.default_rng(0)
+    steps = rng.integers(-512, 512, (2, 40, 3)) / 1024  # exact beside 1e7
+    real, fake = steps + np.where(np.arange(40) < 20, far, -far)[None, :, None]
+    got = precision_recall(real + 3 * far, fake + 3 * far)
+    expected = share_inside(fake, real, 3), share_inside(real, fake, 3)
+    assert 0.3 < expected[0] < 1 and got == pytest.approx(expected)
+
+
 def test_by_hand():
     # Balls around 0, 1 and 3 with radii 1, 1 and 2 cover [-1, 5].
     real = np.array([[0.0], [1.0], [3.0]])
