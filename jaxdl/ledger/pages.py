@@ -6,12 +6,13 @@ for README.md, `experiments/` for experiments/README.md.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+from urllib.parse import quote
 
 from jaxdl.errors import InputError
 from jaxdl.ledger.rows import Row
-from jaxdl.ledger.schema import read_json
-from jaxdl.ledger.table import cells, format_mean, markdown_table
+from jaxdl.ledger.schema import check_form, read_json
+from jaxdl.ledger.table import cells, format_mean, inline, markdown_table
 from jaxdl.registry import System
 
 VERDICTS = ("Reached", "Not reached", "Reduced", "Not run", None)  # in this order
@@ -30,12 +31,12 @@ def best_table(rows: Sequence[Row]) -> str:
     head = ["System", "Metric", "Published", "Ours", "Seeds", "Source"]
     lines = [
         [
-            row.system,
-            row.metric,
+            inline(row.system),
+            inline(row.metric),
             _figure(row),
             format_mean(row)[0],
             str(len(row.seeds)),
-            row.published.source["paper"] if row.published else "-",
+            inline(row.published.source["paper"]) if row.published else "-",
         ]
         for _, _, row in sorted(chosen, key=lambda entry: entry[1])
     ]
@@ -51,7 +52,7 @@ def _counts(rows: Sequence[Row]) -> str:
         return sum(row.verdict == verdict for row in rows)
 
     missed = [
-        f"{row.system} ({format_mean(row)[0]} against {_figure(row)})"
+        f"{inline(row.system)} ({format_mean(row)[0]} against {_figure(row)})"
         for row in rows
         if row.verdict == "Not reached"
     ]
@@ -100,8 +101,24 @@ def _image(picture: str | None, root: Path, base: Path, width: int) -> str:
     if not picture:
         return ""
     path = root / "experiments" / "results" / "figures" / picture
-    link = path.relative_to(base).as_posix()
+    link = quote(path.relative_to(base).as_posix())
     return f"<img width={width} src={link}>"
+
+
+class _Selected(TypedDict):
+    label: str
+    result: str
+    case: str
+    peer: str | None
+
+
+class _Timings(TypedDict):
+    rows: list[dict[str, Any]]
+
+
+class _Timing(TypedDict):
+    ours_seconds: float
+    peer_seconds: float
 
 
 def speed_table(selection: Path) -> str:
@@ -115,18 +132,27 @@ def speed_table(selection: Path) -> str:
       InputError: if a file or a row is not there.
     """
     lines = []
-    for entry in read_json(selection):
+    selected = read_json(selection)
+    if not isinstance(selected, list):
+        raise InputError(f"{selection}: expected a JSON list of selected rows")
+    for index, entry in enumerate(selected):
+        check_form(entry, _Selected, f"{selection}, entry {index}")
         path = selection.parent / "results" / entry["result"]
+        content = read_json(path)
+        check_form(content, _Timings, str(path), others=True)
         found = [
             row
-            for row in read_json(path)["rows"]
-            if row["case"] == entry["case"] and row.get("peer") == entry["peer"]
+            for row in content["rows"]
+            if row.get("case") == entry["case"] and row.get("peer") == entry["peer"]
         ]
         if len(found) != 1:
             raise InputError(
                 f"{selection}: {entry['label']!r} selects {len(found)} rows of "
                 f"{path.name}; give the case and the peer of one"
             )
+        check_form(found[0], _Timing, f"{path}, {entry['label']!r}", others=True)
+        if min(found[0]["ours_seconds"], found[0]["peer_seconds"]) <= 0:
+            raise InputError(f"{path}, {entry['label']!r}: seconds must be above 0")
         ours, peer = found[0]["ours_seconds"], found[0]["peer_seconds"]
         times = [_milliseconds(ours), _milliseconds(peer), f"{peer / ours:.2f}"]
         lines.append([entry["label"], *times])
@@ -161,7 +187,7 @@ def ledger_page(
                 if row.published and (row.owner, row.verdict) == (name, verdict)
             ]
             if chosen:
-                parts += [f"### {name}", _published_table(chosen)]
+                parts += [f"### {inline(name)}", _published_table(chosen)]
     for system in systems:
         parts += [f'<a id="{system.name}"></a>\n\n## {system.name}', f"{system.title}."]
         parts += _system_parts(system, rows, results, root)
@@ -185,7 +211,7 @@ def _overview(systems: Sequence[System], rows: Sequence[Row]) -> str:
 
 def _published_table(rows: Sequence[Row]) -> str:
     head = ["System", "Metric", "Published", "Ours", "Seeds", "Protocol", "Verdict"]
-    return markdown_table(head, [cells(row) for row in rows])
+    return markdown_table(head, [[*map(inline, cells(row))] for row in rows])
 
 
 def _system_parts(
@@ -211,17 +237,20 @@ def _system_parts(
     if own:
         table = markdown_table(
             ["Run", "Metric", "Ours", "Seeds", "Protocol"],
-            [[", ".join(row.files), row.metric, *cells(row)[3:6]] for row in own],
+            [
+                [*map(inline, [", ".join(row.files), row.metric, *cells(row)[3:6]])]
+                for row in own
+            ],
         )
         summary = f"{len(own)} results without a published figure"
         parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>")
     texts = _files(system, page / "results", ["*.txt"])
-    parts += [f"[{path.stem}](results/{path.name})" for path in texts]
+    parts += [f"[{inline(x.stem)}](results/{quote(x.name)})" for x in texts]
     pictures = _files(system, page / "results" / "figures", ["*.png", "*.gif"])
     if pictures:
         images = [
-            f"[{_image(path.name, root, page, PICTURE)}](results/figures/{path.name})"
-            for path in pictures
+            f"[{_image(x.name, root, page, PICTURE)}](results/figures/{quote(x.name)})"
+            for x in pictures
         ]
         parts.append("\n".join(images))
     return parts

@@ -8,26 +8,36 @@ ledger lists how ours differ there, and judges the row all the same.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from jaxdl.errors import InputError
 from jaxdl.ledger.bounds import Bounds, parse_bounds
-from jaxdl.ledger.schema import NUMBER, check_fields, read_json
+from jaxdl.ledger.schema import check_form, read_json
 
 SYSTEMS = Path(__file__).resolve().parents[1] / "systems"
 
-_PUBLISHED_FIELDS = {
-    "id": str,
-    "system": str,
-    "metric": str,
-    "value": NUMBER,
-    "error": (*NUMBER, type(None)),
-    "error_kind": (str, type(None)),
-    "direction": str,
-    "protocol": dict,
-    "source": dict,
-    "trust": str,
-}
+
+class _Source(TypedDict):
+    paper: str
+    table: str
+
+
+class _Entry(TypedDict):
+    """A figure in a file; its fields are those of `Published`."""
+
+    id: str
+    system: str
+    metric: str
+    value: float
+    error: float | None
+    error_kind: str | None
+    direction: str
+    protocol: dict[str, Any]
+    source: dict[str, Any]
+    trust: str
+    free: NotRequired[list[str]]
+    bounds: NotRequired[list[float | None] | None]
+    withdrawn: NotRequired[str | None]
 
 
 class Published(NamedTuple):
@@ -96,25 +106,23 @@ def read_published(*paths: Path) -> dict[str, Published]:
 
 
 def _read_figure(entry: Any, path: Path, place: str) -> Published:
-    check_fields(entry, _PUBLISHED_FIELDS, place)
+    check_form(entry, _Entry, place)
     where = f"{path}, '{entry['id']}'"
-    check_fields(entry["source"], {"paper": str, "table": str}, where)
+    check_form(entry["source"], _Source, where, others=True)
     if entry["direction"] not in ("higher", "lower", "equal"):
         raise InputError(f"{where}: field 'direction' must be higher, lower or equal")
     if entry["trust"] not in ("P", "A", "S", "M"):
         raise InputError(f"{where}: field 'trust' must be P, A, S or M")
     free = entry.get("free", [])
-    if not isinstance(free, list) or not set(free) <= entry["protocol"].keys():
+    if not set(free) <= entry["protocol"].keys():
         raise InputError(f"{where}: field 'free' must list fields of its protocol")
-    withdrawn = entry.get("withdrawn")
-    check_fields({"withdrawn": withdrawn}, {"withdrawn": (str, type(None))}, where)
     bounds = entry.get("bounds")
     return Published(
-        **{name: entry[name] for name in _PUBLISHED_FIELDS},
+        **{name: entry[name] for name in _Entry.__required_keys__},
         owner=path.parent.name,
         bounds=None if bounds is None else parse_bounds(bounds, where),
         free=tuple(free),
-        withdrawn=withdrawn,
+        withdrawn=entry.get("withdrawn"),
     )
 
 

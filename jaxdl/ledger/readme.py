@@ -15,6 +15,11 @@ def markers(part: str) -> tuple[str, str]:
 def _with_parts(text: str, parts: Mapping[str, str], path: Path) -> str:
     for part, content in parts.items():
         begin, end = markers(part)
+        if any(marker in content for name in parts for marker in markers(name)):
+            raise InputError(
+                f"{path}: what is to be written there holds a marker of its own; mend "
+                "the text of the result or published figure that has it"
+            )
         before, found_begin, rest = text.partition(begin)
         _, found_end, after = rest.partition(end)
         once = begin not in rest and end not in before + after

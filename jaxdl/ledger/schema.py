@@ -1,9 +1,9 @@
 """The form of `result.json`: what the runner writes and the ledger reads."""
 
+import functools
 import json
-import math
 import types
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import (
     Any,
@@ -19,6 +19,8 @@ from typing import (
 from jaxdl.errors import InputError
 
 NUMBER = (int, float)
+LARGEST = 1e150  # of a number in a file: its square is a number too
+DEEPEST = 50  # levels of lists and objects in a file
 
 
 class MetricResult(TypedDict):
@@ -106,86 +108,119 @@ class SweepResult(TypedDict):
     cases: dict[str, RunResult]
 
 
-def _kinds(hint: Any) -> tuple[type, ...]:
-    """Classes that a value with this annotation may have."""
-    if isinstance(hint, types.UnionType):
-        return tuple(kind for part in get_args(hint) for kind in _kinds(part))
-    if hint is float:
-        return NUMBER  # JSON writes 3.0 as 3
-    return (dict,) if is_typeddict(hint) else (get_origin(hint) or hint,)
+@functools.cache
+def _fields(form: Any) -> dict[str, Any]:
+    """Annotations of a `TypedDict` by name."""
+    return get_type_hints(form)
 
 
-def required_fields(form: Any) -> dict[str, tuple[type, ...]]:
-    """Names of a `TypedDict`'s required fields, each with the classes it may have."""
-    hints = get_type_hints(form)
-    return {
-        name: _kinds(hint)
-        for name, hint in hints.items()
-        if name in form.__required_keys__
-    }
+def check_form(table: Any, form: Any, where: str, *, others: bool = False) -> None:
+    """Require what a `TypedDict` says: its fields and no others, each of its type.
 
-
-def check_fields(table: Any, fields: dict[str, Any], where: str) -> None:
-    """Require named fields of the given classes.
+    Args:
+      table: from a JSON file.
+      form: the `TypedDict`; may hold others, lists and dicts.
+      where: the file and the place in it, for messages.
+      others: allow fields that the form does not name.
 
     Raises:
-      InputError: naming the field that is missing or has another class.
+      InputError: naming the field that is missing, unknown or of another type.
     """
     if not isinstance(table, dict):
         raise InputError(f"{where}: expected a JSON object with named fields")
-    for name, kind in fields.items():
-        if name not in table:
+    fields = _fields(form)
+    for name in fields:
+        if name in form.__required_keys__ and name not in table:
             raise InputError(f"{where}: field '{name}' is missing")
-        value = table[name]
-        if not isinstance(value, kind) or value is True or value is False:
-            raise InputError(
-                f"{where}: field '{name}' can't be of type {type(value).__name__}"
-            )
+    unknown = [name for name in table if name not in fields]
+    if unknown and not others:
+        raise InputError(
+            f"{where}: field '{unknown[0]}' is unknown; expected {', '.join(fields)}"
+        )
+    for name, hint in fields.items():
+        if name in table:
+            _check_value(table[name], hint, where, name)
 
 
-def _check_finite(value: Any, where: str, field: str = "") -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{where}: field '{field}' is not finite ({value})")
-    items: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for name, inner in items:
-        _check_finite(inner, where, f"{field}.{name}" if field else str(name))
+def _check_value(value: Any, hint: Any, where: str, field: str) -> None:
+    if is_typeddict(hint):
+        return check_form(value, hint, f"{where}, {field}")
+    for option in get_args(hint) if isinstance(hint, types.UnionType) else (hint,):
+        kind = get_origin(option) or option
+        if kind is Any or type(value) is kind or (kind is float and type(value) is int):
+            if kind is dict:
+                for name, inner in value.items():
+                    _check_value(inner, get_args(option)[1], where, f"{field}.{name}")
+            if kind is list:
+                for index, inner in enumerate(value):
+                    _check_value(inner, get_args(option)[0], where, f"{field}.{index}")
+            return None
+    raise InputError(
+        f"{where}: field '{field}' can't be of type {type(value).__name__}"
+    )
+
+
+def _leaves(content: Any) -> Iterator[tuple[str, Any]]:
+    """Values below lists and objects, with their places; too deep ones are refused."""
+    waiting = [("", content, 0)]
+    while waiting:
+        place, value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+        items: Any = {list: enumerate, dict: dict.items}.get(type(value))
+        if items is None:
+            yield place.removeprefix("."), value
+        else:
+            inner = [(f"{place}.{name}", x, depth + 1) for name, x in items(value)]
+            waiting += inner[::-1]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"field {twice!r} is there twice")
+    return table
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file, in which all numbers are finite.
+    """Content of a JSON file, in which all numbers are finite and none is above 1e150.
 
     Raises:
-      InputError: if the file cannot be read, is not JSON, or holds NaN or infinity.
+      InputError: if the file cannot be read, is not JSON, has a field twice or is
+        nested too deep, or holds NaN, infinity or larger numbers.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")  # some editors write the mark
+        content = json.loads(text, object_pairs_hook=_once)
+        leaves = list(_leaves(content))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); mend it") from error
-    _check_finite(content, str(path))
+    for field, value in leaves:
+        if isinstance(value, NUMBER) and not abs(value) <= LARGEST:
+            raise InputError(
+                f"{path}: field '{field}' is not finite"
+                + (f" ({value})" if isinstance(value, float) else "")
+                + f": expected numbers up to {LARGEST}"
+            )
     return content
 
 
-def _check_metric(metric: Any, num_seeds: int, where: str) -> None:
-    check_fields(metric, required_fields(MetricResult), where)
-    optional = {"published": None} | metric
-    check_fields(optional, {"published": (str, type(None))}, where)
+def _check_metric(metric: MetricResult, num_seeds: int, where: str) -> None:
     values = metric["per_seed"]
-    if len(values) != num_seeds or not all(type(x) in NUMBER for x in values):
+    if len(values) != num_seeds:
         raise InputError(f"{where}: field 'per_seed' needs one number for each seed")
     tolerance = 1e-4 * max(map(abs, values))  # a mean taken in float32 passes
     if abs(metric["mean"] - sum(values) / num_seeds) > tolerance:
         raise InputError(f"{where}: field 'mean' is not the mean of 'per_seed'")
     ends = metric["ci95"]
-    if ends is not None:
-        numbers = len(ends) == 2 and all(type(x) in NUMBER for x in ends)
-        if not numbers or ends[0] > ends[1]:
-            raise InputError(f"{where}: field 'ci95' must be two numbers, low and high")
+    if ends is not None and (len(ends) != 2 or ends[0] > ends[1]):
+        raise InputError(f"{where}: field 'ci95' must be two numbers, low and high")
+    if ends and not ends[0] - tolerance <= metric["mean"] <= ends[1] + tolerance:
+        raise InputError(f"{where}: field 'ci95' does not hold the mean")
 
 
 def read_result(path: Path) -> RunResult:
@@ -198,15 +233,29 @@ def read_result(path: Path) -> RunResult:
 
 
 def _checked_result(result: Any, where: str) -> RunResult:
-    check_fields(result, required_fields(RunResult), where)
-    check_fields(result["data"], required_fields(DataIdentity), f"{where}, data")
+    check_form(result, RunResult, where)
     seeds = result["seeds"]
-    if not seeds or not all(type(s) is int for s in seeds):
-        raise InputError(f"{where}: field 'seeds' must list whole numbers")
+    if not seeds or not all(0 <= seed < 2**32 for seed in seeds):
+        raise InputError(
+            f"{where}: field 'seeds' must list numbers from 0 to 2**32 - 1"
+        )
     if len(set(seeds)) < len(seeds):
         raise InputError(f"{where}: field 'seeds' holds a seed twice")
+    for name in ("steps", "wall_seconds", "steps_per_second", "peak_memory_bytes"):
+        if (result[name] or 0) < 0:
+            raise InputError(f"{where}: field '{name}' is {result[name]}, below 0")
     for name, metric in result["metrics"].items():
         _check_metric(metric, len(seeds), f"{where}, metrics.{name}")
+    config = {"seed": seeds[0], "seeds": len(seeds)} | result["config"]
+    if [config["seed"], config["seeds"]] != [seeds[0], len(seeds)]:
+        raise InputError(f"{where}: field 'seeds' does not agree with its config")
+    remarks = {f"remarks.{k}": x for k, x in result.get("remarks", {}).items()}
+    digests = {"state_sha256_per_seed": result.get("state_sha256_per_seed", seeds)}
+    for name, entries in (remarks | digests).items():
+        if len(entries) != len(seeds):
+            raise InputError(f"{where}: field '{name}' needs one entry for each seed")
+    for name, phase in result.get("phases", {}).items():
+        _checked_result(phase, f"{where}, phases.{name}")
     return cast(RunResult, result)
 
 
@@ -225,7 +274,9 @@ def read_results(path: Path) -> dict[str, RunResult]:
     cases = content["cases"]
     if not isinstance(cases, dict) or not cases:
         raise InputError(f"{path}: field 'cases' must hold at least one result by name")
-    return {
+    results = {
         f"{path.name}: {name}": _checked_result(case, f"{path}, cases.{name}")
         for name, case in cases.items()
     }
+    check_form(content, SweepResult, str(path))
+    return results

@@ -9,6 +9,7 @@ from jaxdl.ledger.rows import Row, label, plain
 from jaxdl.printing import visible
 
 FEW_SEEDS = 5  # up to this many, each seed's value is printed
+MOST_DECIMALS = 20  # more of them, or of zeros before the point, are an exponent
 
 COLUMNS = (
     "System",
@@ -22,6 +23,8 @@ COLUMNS = (
 
 
 def _rounded(value: float, decimals: int) -> str:
+    if abs(decimals) > MOST_DECIMALS:
+        return f"{value:.4g}"
     rounded = round(value, decimals) + 0.0  # the sum turns -0.0 into 0.0
     return f"{rounded:.{max(decimals, 0)}f}"
 
@@ -65,7 +68,7 @@ def format_mean(row: Row) -> tuple[str, int]:
     decimals = 1 - _leading_digit(half_width)  # two digits of it carry meaning
     if half_width <= 1e-9 * abs(row.mean):  # the same number from every seed
         return f"{row.mean:.6g} [{row.mean:.6g}, {row.mean:.6g}]", decimals
-    if decimals > 6:
+    if decimals > 6 or decimals < -MOST_DECIMALS:
         return f"{row.mean:.2g} [{row.low:.2g}, {row.high:.2g}]", decimals
     mean, low, high = (_rounded(x, decimals) for x in (row.mean, row.low, row.high))
     return f"{mean} [{low}, {high}]", decimals
@@ -107,8 +110,13 @@ def cells(row: Row) -> list[str]:
     return [visible(text) for text in texts]
 
 
+def inline(text: str) -> str:
+    """A text as Markdown on one line that holds no HTML, comment, link or picture."""
+    return visible(text).replace("<", "&lt;").replace("](", r"]\(")
+
+
 def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of texts."""
+    """A Markdown table of Markdown; texts of others go through `inline` first."""
     table = [head, ["---"] * len(head), *lines]
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in table]
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
@@ -117,7 +125,7 @@ def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def format_table(rows: list[Row], markdown: bool = False) -> str:
     """The ledger as aligned text, one line per row, or as a Markdown table."""
     if markdown:
-        return markdown_table(COLUMNS, map(cells, rows))
+        return markdown_table(COLUMNS, ([*map(inline, cells(row))] for row in rows))
     lines = [list(COLUMNS), *map(cells, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from scipy import stats
@@ -34,7 +35,7 @@ from jaxdl.ledger.published import (
 )
 from jaxdl.ledger.readme import is_stale, markers, update
 from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
-from jaxdl.ledger.schema import read_results
+from jaxdl.ledger.schema import SweepResult, read_results
 from jaxdl.ledger.table import format_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.registry import System, find_systems, load_script
@@ -299,9 +300,9 @@ def test_free_fields_are_listed_and_do_not_count(ledger):
     assert row.verdict == "Reduced"
 
 
-@pytest.mark.parametrize("free", ["optimizer", ["optimiser"], {"data": 1}])
+@pytest.mark.parametrize("free", ["optimizer", ["optimiser"], {"data": 1}, [["data"]]])
 def test_free_fields_must_be_of_the_protocol(ledger, free):
-    with pytest.raises(InputError, match="field 'free' must list"):
+    with pytest.raises(InputError, match=r"field 'free(\.0)?' (must list|can't be)"):
         ledger(figure(free=free))
 
 
@@ -503,7 +504,7 @@ def test_missing_inner_field_of_a_result_is_named(ledger, path, message):
         (GOOD | {"wall_seconds": math.inf}, "field 'wall_seconds' is not finite"),
         (GOOD | {"seeds": []}, "field 'seeds'"),
         (GOOD | {"seeds": [0, 0]}, "field 'seeds' holds a seed twice"),
-        (GOOD | {"seeds": [0, 1.5]}, "field 'seeds'"),
+        (GOOD | {"seeds": [0, 1.5]}, r"field 'seeds\.1' can't be of type float"),
         (GOOD | {"seeds": [0, 1, 2]}, "field 'per_seed' needs one number"),
         (GOOD | {"steps": "many"}, "field 'steps' can't be of type str"),
         (GOOD | {"metrics": {"score": 3}}, r"metrics\.score: expected a JSON object"),
@@ -528,6 +529,161 @@ def test_result_that_is_not_json_is_refused(ledger, tmp_path, content):
     (tmp_path / "results" / "broken.json").write_bytes(content)
     with pytest.raises(InputError, match=r"broken\.json: not valid JSON"):
         ledger(figure())
+
+
+def changed(content, *path):
+    """A copy in which the last of `path` stands at the place that the others name."""
+    *place, name, value = path
+    copy = json.loads(json.dumps(content))
+    inner = copy
+    for step in place:
+        inner = inner[step]
+    inner[name] = value
+    return copy
+
+
+FULL = GOOD | {
+    "state_sha256_per_seed": ["ab", "cd"],
+    "executor": "vmap",
+    "seconds": {"train": 1.0},
+    "remarks": {"health": [{"text": "healthy"}] * 2},
+    "phases": {"first": GOOD},
+}
+SWEEP = {name: GOOD[name] for name in get_type_hints(SweepResult) if name in GOOD}
+SWEEP |= {"cases": {"one": FULL}}
+
+
+def test_every_field_of_the_form_may_be_there(ledger):
+    (row,) = ledger(figure(), a=FULL)
+    assert row.values == (1.0, 2.0)
+    (row,) = ledger(figure(), a=SWEEP)
+    assert row.files == ("a.json: one",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (changed(FULL, "stepps", 3), "field 'stepps' is unknown; expected experiment"),
+        (changed(FULL, "steps", True), "'steps' can't be of type bool"),
+        (changed(FULL, "steps", 1.0), "'steps' can't be of type float"),
+        (changed(FULL, "steps", -1), "'steps' is -1, below 0"),
+        (changed(FULL, "steps", 10**400), "'steps' is not finite: expected numbers up"),
+        (changed(FULL, "wall_seconds", 1e151), r"'wall_seconds' is not finite \(1e"),
+        (changed(FULL, "versions", "jax", 3), r"'versions\.jax' can't be of type int"),
+        (
+            changed(FULL, "seconds", "train", "1"),
+            r"'seconds\.train' can't be of type s",
+        ),
+        (changed(FULL, "seconds", [1.0]), "'seconds' can't be of type list"),
+        (
+            changed(FULL, "remarks", "health", [1, 2]),
+            r"'remarks\.health\.0' can't be of",
+        ),
+        (changed(FULL, "remarks", "health", []), r"'remarks\.health' needs one entry"),
+        (
+            changed(FULL, "state_sha256_per_seed", ["a"]),
+            "needs one entry for each seed",
+        ),
+        (changed(FULL, "seeds", [1, 2]), "'seeds' does not agree with its config"),
+        (changed(FULL, "seeds", [0, -1]), "'seeds' must list numbers from 0"),
+        (changed(FULL, "seeds", [0, 2**32]), "'seeds' must list numbers from 0"),
+        (changed(FULL, "data", None), "data: expected a JSON object"),
+        (changed(FULL, "data", "name", 3), "data: field 'name' can't be of type int"),
+        (changed(FULL, "metrics", "score", "mean", "1"), "'mean' can't be of type str"),
+        (changed(FULL, "metrics", "score", "men", 1), "score: field 'men' is unknown"),
+        (
+            changed(FULL, "metrics", "score", "per_seed", 0, None),
+            r"'per_seed\.0' can't",
+        ),
+        (
+            changed(FULL, "metrics", "score", "ci95", [3.0, 4.0]),
+            "does not hold the mean",
+        ),
+        (changed(FULL, "phases", {"first": {}}), "phases.first: field 'experiment' is"),
+        (changed(FULL, "phases", "first", "seeds", []), "phases.first: field 'seeds'"),
+        (changed(SWEEP, "config", 3), "'config' can't be of type int"),
+        (changed(SWEEP, "extra", 3), "'extra' is unknown"),
+        (
+            changed(SWEEP, "cases", "one", "config", []),
+            "cases.one: field 'config' can't",
+        ),
+    ],
+)
+def test_edited_results_name_the_field(ledger, content, message):
+    with pytest.raises(InputError, match=rf"a\.json.*{message}"):
+        ledger(figure(), a=content)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "recursion|deep"),
+        ("[" * 60 + "]" * 60, "nested more than 50 levels deep"),
+        ('{"steps": 1, "seeds": [], "steps": 2}', "field 'steps' is there twice"),
+        ('{"steps": ' + "9" * 5000 + "}", "Exceeds the limit"),
+    ],
+    ids=["deep", "rather deep", "twice", "digits"],
+)
+def test_json_that_no_result_is(ledger, tmp_path, text, message):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "broken.json").write_text(text)
+    with pytest.raises(InputError, match=rf"broken\.json: not valid JSON.*({message})"):
+        ledger(figure())
+
+
+def test_the_mark_of_windows_editors_is_no_part_of_a_result(ledger, tmp_path):
+    (tmp_path / "results").mkdir()
+    content = b"\xef\xbb\xbf" + json.dumps(GOOD).replace(",", ",\r\n").encode()
+    (tmp_path / "results" / "a.json").write_bytes(content)
+    (row,) = ledger(figure())
+    assert row.values == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1e30, 1e149])
+def test_numbers_of_any_size_are_printed_short(ledger, size):
+    for per_seed in ([size], [size, 2 * size, 3 * size], [size, -size]):
+        seeds = list(range(len(per_seed)))
+        (_, row) = ledger(figure(), a=result(seeds, per_seed, published=None))
+        text = format_table([row])
+        assert len(text) < 400
+        numbers = {float(x) for x in re.findall(r"-?\d[\d.]*e[-+]?\d+", text)}
+        assert numbers and min(abs(x / size - 1) for x in numbers) < 1e-3
+
+
+HOSTILE = "<!-- best:end --><b>x</b>](http://x) \x1b[31m\n| a"
+
+
+def test_texts_of_results_cannot_leave_their_cells(ledger):
+    texts = dict(experiment=HOSTILE, data={"name": HOSTILE, "checksum": HOSTILE})
+    content = result([0], [1.0], protocol={HOSTILE: HOSTILE}, **texts, published=None)
+    content["metrics"] = {HOSTILE: content["metrics"]["score"]}
+    rows = ledger(
+        figure(
+            system=HOSTILE, metric=HOSTILE, source=dict(paper=HOSTILE, table=HOSTILE)
+        ),
+        a=content,
+        b=result([0], [11.0], protocol=PROTOCOL),
+    )
+    pages = [best_table(rows), ledger_page([], rows, {}, ROOT)]
+    pages.append(format_table(rows, markdown=True))
+    for text in pages:
+        for raw in ("<!--", "<b>", "](http", "\x1b"):
+            assert raw not in text
+        assert "&lt;!-- best:end -->&lt;b>" in text
+    for row in rows:
+        assert not re.search(r"[\x00-\x1f]", "".join(format_table([row]).splitlines()))
+    for line in format_table(rows, markdown=True).splitlines():
+        assert len(re.findall(r"(?<!\\)\|", line)) == 8
+
+
+def test_a_marker_in_what_is_written_is_refused(tmp_path):
+    readme = tmp_path / "README.md"
+    text = "".join("{}\nold\n{}\n".format(*markers(x)) for x in ("best", "other"))
+    readme.write_text(text)
+    for name in ("best", "other"):
+        with pytest.raises(InputError, match="holds a marker of its own"):
+            update(readme, {"best": "new", "other": markers(name)[1]})
+    assert readme.read_text() == text
 
 
 def test_an_id_of_two_systems_names_both_places(tmp_path):
