@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -351,3 +352,40 @@ def test_damaged_prepared_data_is_never_used(damage, tiny_mnist, tmp_path):
         (folder / "dataset_info.json").unlink()
     with pytest.raises(InputError, match=f"{folder} is damaged.*delete that folder"):
         load_images("mnist", data_dir=tmp_path, source_dir=tiny_mnist)
+
+
+@pytest.mark.parametrize("kind", ["pythonClassName", "type"])
+def test_no_module_is_imported_that_a_data_folder_names(
+    kind, tiny_mnist, tmp_path, monkeypatch
+):
+    folder = prepare("mnist", data_dir=tmp_path, source_dir=tiny_mnist)
+    honest = load_images("mnist", data_dir=tmp_path)
+    (tmp_path / "hostile_module.py").write_text("raise SystemExit('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    named = {kind: "hostile_module.Feature", "content": {}}
+    (folder / "features.json").write_text(json.dumps(named))
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["moduleName"] = "hostile_module"
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    assert load_images("mnist", data_dir=tmp_path).checksum == honest.checksum
+    assert "hostile_module" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 10_000,
+        b'{"version": "7.0.0"}',
+        b"\xff",
+        b'{"name": 3}',
+    ],
+    ids=["empty", "list", "object", "deep", "version", "bytes", "number"],
+)
+def test_an_edited_description_of_prepared_data_is_refused(info, tiny_mnist, tmp_path):
+    folder = prepare("mnist", data_dir=tmp_path, source_dir=tiny_mnist)
+    (folder / "dataset_info.json").write_bytes(info)
+    with pytest.raises(InputError, match=f"{folder} is damaged"):
+        load_images("mnist", data_dir=tmp_path)

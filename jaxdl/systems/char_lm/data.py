@@ -99,7 +99,8 @@ def load_text(
         )
     folder = prepare(name, data_dir=data_dir, source_dir=source_dir)
     assert folder is not None  # digits alone have none
-    parts = [read_record(folder, split)["text"] for split in ("train", "validation")]
+    splits = "train", "validation"
+    parts = [read_record(name, folder, split)["text"] for split in splits]
     return make_text(name, _decode(folder, b"".join(part.tobytes() for part in parts)))
 
 
