@@ -188,7 +188,7 @@ def no_network(monkeypatch):
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        url = f"https://127.0.0.1:{unused.getsockname()[1]}/"
     for builder_cls in builders.BUILDERS.values():
         monkeypatch.setattr(builder_cls, "URL", url)
 

@@ -7,6 +7,7 @@ tensorflow-datasets, so `jaxdl.data.load` does it inside its functions.
 """
 
 import gzip
+import math
 import os
 import zlib
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from jaxdl.errors import InputError
 
+_MOST_AXES = 4  # of images with channels
 _MAGIC_UINT8 = b"\x00\x00\x08"  # two zeros, then the code of unsigned bytes
 
 
@@ -45,7 +47,7 @@ def read_idx(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "..."]:
         )
     shape = tuple(int(n) for n in np.frombuffer(raw[4:header_size], ">u4"))
     values = np.frombuffer(raw, np.uint8, offset=header_size)
-    if values.size != np.prod(shape, dtype=np.int64):
+    if values.size != math.prod(shape) or len(shape) > _MOST_AXES:
         raise InputError(
             f"{path} holds {values.size} values: expected {shape}, as its header says; "
             "replace it"
@@ -126,7 +128,10 @@ class JaxdlFashionMnist(_IdxImages):
     """Fashion-MNIST: 70,000 pieces of clothing, 28 x 28 (Xiao et al. 2017)."""
 
     HOMEPAGE = "https://github.com/zalandoresearch/fashion-mnist"
-    URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+    URL = (
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/"
+        "data/fashion/"
+    )
     SHA256 = {
         "train-images-idx3-ubyte.gz": (
             "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
@@ -187,7 +192,9 @@ class JaxdlCifar10Subset(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, folder, batches):
-        labels = np.array((folder / "cifar10_labels.txt").read_text().split(), int)
+        labels = np.array(
+            (folder / "cifar10_labels.txt").read_text("ascii").split(), int
+        )
         for batch in batches:
             with Image.open(folder / f"cifar10_batch_{batch}.png") as picture:
                 images = np.asarray(picture).reshape(1000, 32, 32, 3)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 
 from jaxdl.data import builders, source_files
 from jaxdl.errors import InputError
@@ -44,6 +45,8 @@ GOOD = idx_bytes(np.arange(24).reshape(2, 3, 4))
     "content",
     [
         pytest.param(b"", id="empty file"),
+        pytest.param(gzip.compress(b"\0\0\x08\xff" + bytes(1020)), id="255 axes"),
+        pytest.param(gzip.compress(b"\0\0\x08\4" + b"\0\1\0\0" * 4), id="2**64 values"),
         pytest.param(b"P5 no gzip", id="not gzip"),
         pytest.param(gzip.compress(GOOD)[:-12], id="truncated gzip"),
         pytest.param(gzip.compress(b""), id="empty content"),
@@ -68,8 +71,14 @@ def test_checksums_are_those_of_tensorflow_datasets(name):
     builder_cls = builders.BUILDERS[name]
     assert builder_cls.name == f"jaxdl_{name}"
     assert len(builder_cls.SHA256) == 4
+    place = {"mnist": "/cvdf-datasets/mnist/", "fashion_mnist": "//fashion-mnist.s3-"}
     for file_name, sha256 in builder_cls.SHA256.items():
-        assert known[builder_cls.URL + file_name].checksum == sha256
+        (info,) = (
+            known[url]
+            for url in known
+            if place[name] in url and url.endswith(f"/{file_name}")
+        )
+        assert info.checksum == sha256
 
 
 @pytest.mark.parametrize(
@@ -101,9 +110,23 @@ def test_original_files_hold_the_published_images(
     np.testing.assert_array_equal(images, parse_idx(raw))
 
 
+@pytest.mark.parametrize("name", [x for x in builders.BUILDERS])
+def test_nothing_is_downloaded_in_the_clear(name):
+    url = builders.BUILDERS[name].URL
+    assert url is None or url.startswith("https://")
+    with source_files._session() as session:
+        session.get_adapter("https://example.org/")
+        with pytest.raises(requests.exceptions.InvalidSchema):
+            session.get_adapter("http://example.org/")  # a redirect asks for it too
+
+
 @pytest.fixture
-def serve():
-    """Starts web servers: `serve(answer)` gives an address; answer(path) -> bytes."""
+def serve(monkeypatch):
+    """Starts web servers: `serve(answer)` gives an address; answer(path) -> bytes.
+
+    They have no certificates, so sessions speak plain HTTP here.
+    """
+    monkeypatch.setattr(source_files, "_session", requests.Session)
     servers = []
 
     def start(answer):
@@ -149,6 +172,28 @@ def test_download_refuses_other_bytes(tmp_path, serve):
 def test_download_reports_a_missing_file(tmp_path, serve):
     with pytest.raises(OSError, match="HTTPError"):
         source_files.download_files(serve(lambda path: None), {"a.gz": ""}, tmp_path)
+
+
+def test_plain_http_is_refused_before_anything_is_asked(tmp_path, serve, monkeypatch):
+    asked = []
+    url = serve(lambda path: asked.append(path) or b"x")
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="only https:// is allowed, also where it redir"):
+        source_files.download_files(url, {"a.gz": ""}, tmp_path)
+    assert not asked
+
+
+def test_an_endless_download_is_cut(tmp_path, serve, monkeypatch):
+    monkeypatch.setattr(source_files, "_LARGEST", 1_000_000)
+    threads = threading.active_count()
+    url = serve(lambda path: bytes(50_000_000))
+    with pytest.raises(OSError, match=r"a\.gz has more than 1,000,000 bytes"):
+        source_files.download_files(url, {"a.gz": ""}, tmp_path)
+    assert (tmp_path / "a.gz").stat().st_size <= 1_000_000
+    deadline = time.monotonic() + 5
+    while threading.active_count() > threads + 1 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the server's own thread stays
+    assert threading.active_count() <= threads + 1
 
 
 @pytest.mark.parametrize("silent", ["server", "name look-up"])
