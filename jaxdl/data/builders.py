@@ -192,9 +192,7 @@ class JaxdlCifar10Subset(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, folder, batches):
-        labels = np.array(
-            (folder / "cifar10_labels.txt").read_text("ascii").split(), int
-        )
+        labels = np.array((folder / "cifar10_labels.txt").read_text().split(), int)
         for batch in batches:
             with Image.open(folder / f"cifar10_batch_{batch}.png") as picture:
                 images = np.asarray(picture).reshape(1000, 32, 32, 3)
