@@ -65,7 +65,7 @@ class Config(config.RunConfig):
     log_every: int = config.free(10)
     """Steps between lines of metrics.jsonl; the curves have a point for each."""
     text: Path | None = config.free(None)
-    """Any file in UTF-8, to be learned instead of --data."""
+    """Any file in UTF-8, to be learned instead of --data; CR LF is read as LF."""
     source_dir: Path | None = config.free(None)
     """Folder with the original input.txt; it is downloaded without it."""
     data_dir: Path | None = config.free(None)

@@ -1,12 +1,17 @@
 """Texts as sequences of character codes, and the windows that training reads."""
 
+import codecs
+import contextlib
 import dataclasses
+import errno
 import functools
 import hashlib
 import platform
+import sys
 import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +20,11 @@ from jaxtyping import Array, Bool, Int32, Integer
 
 from jaxdl.data.load import prepare, read_record
 from jaxdl.errors import InputError
+from jaxdl.printing import visible
 from jaxdl.types import PRNGKey
 
 TextName = Literal["python", "tiny_shakespeare"]
+_BLOCK = 1 << 18  # characters or bytes that are worked on at a time
 
 PYTHON_MODULES = (
     *("argparse", "ast", "configparser", "contextlib", "dataclasses", "difflib"),
@@ -77,7 +84,9 @@ def load_text(
     Args:
       name: `python`, the source of `PYTHON_MODULES` in the Python that runs, which the
         text is named after; or `tiny_shakespeare`, prepared first where needed.
-      path: a file in UTF-8, which is read instead and named after.
+      path: a file in UTF-8, which is read instead and named after. A byte-order mark is
+        no character, and Windows' ends of lines (CR LF) are one, LF. It takes about 1
+        byte of memory a character, 2 if more than 256 are distinct.
       data_dir, source_dir: as for `prepare`, of `tiny_shakespeare`.
 
     Raises:
@@ -86,12 +95,12 @@ def load_text(
     """
     if path is not None:
         path = Path(path)
-        return make_text(path.stem, _decode(path, _read(path)))
+        return _coded(visible(path.stem), _characters([path]), _size([path]))
     if name == "python":
         folder = Path(sysconfig.get_path("stdlib"))
         paths = [folder / f"{module}.py" for module in PYTHON_MODULES]
-        source = "".join(_decode(path, _read(path)) for path in paths)
-        return make_text(f"python_{platform.python_version()}", source)
+        name = f"python_{platform.python_version()}"
+        return _coded(name, _characters(paths), _size(paths))
     if name != "tiny_shakespeare":
         raise InputError(
             f"there is no text {name!r}: expected python, tiny_shakespeare, or a file "
@@ -101,7 +110,7 @@ def load_text(
     assert folder is not None  # digits alone have none
     splits = "train", "validation"
     parts = [read_record(name, folder, split)["text"] for split in splits]
-    return make_text(name, _decode(folder, b"".join(part.tobytes() for part in parts)))
+    return make_text(name, b"".join(part.tobytes() for part in parts).decode("ascii"))
 
 
 def make_text(name: str, characters: str) -> Text:
@@ -110,22 +119,64 @@ def make_text(name: str, characters: str) -> Text:
     Raises:
       InputError: if fewer than two of them are distinct.
     """
-    points = np.frombuffer(characters.encode("utf-32-le"), np.uint32)
-    distinct, codes = np.unique(points, return_inverse=True)
-    if len(distinct) < 2:
+    starts = range(0, len(characters), _BLOCK)
+    blocks = (characters[start : start + _BLOCK] for start in starts)
+    return _coded(name, blocks, len(characters))
+
+
+def _coded(name: str, blocks: Iterable[str], most: int) -> Text:
+    """A text from its parts, of which one at a time is in memory, and its codes.
+
+    Args:
+      name: of the text.
+      blocks: its characters.
+      most: how many they are at most.
+    """
+    code_of = np.full(sys.maxunicode + 1, -1, np.int32)  # in order of appearance
+    points: list[int] = []
+    codes, num = _empty(most, np.uint8), 0
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block.encode())
+        found = np.frombuffer(block.encode("utf-32-le"), np.uint32)
+        new = np.unique(found[code_of[found] < 0])
+        if num + len(found) > most:
+            raise InputError(
+                f"{name} has grown while it was read: give a finished file"
+            )
+        code_of[new] = len(points) + np.arange(len(new))
+        points += new.tolist()
+        if (dtype := _code_dtype(len(points))) != codes.dtype:
+            wider = _empty(most, dtype)
+            wider[:num] = codes[:num]
+            codes = wider
+        codes[num : num + len(found)] = code_of[found]
+        num += len(found)
+    if len(points) < 2:
         raise InputError(
-            f"{name} has {len(distinct)} distinct characters: expected at least 2, "
+            f"{name} has {len(points)} distinct characters: expected at least 2, "
             "since there is nothing to predict in it"
         )
-    codes = jnp.asarray(codes.astype(_code_dtype(len(distinct))))
-    cut = len(points) * 9 // 10
+    rank = np.argsort(np.argsort(points)).astype(codes.dtype)  # the alphabet is sorted
+    for start in range(0, num, _BLOCK):
+        part = codes[start : min(start + _BLOCK, num)]
+        part[:] = rank[part]
+    cut = num * 9 // 10
     return Text(
-        train=codes[:cut],
-        validation=codes[cut:],
+        train=jax.device_put(codes[:cut]),
+        validation=jax.device_put(codes[cut:num].copy()),
         name=name,
-        checksum=hashlib.sha256(characters.encode()).hexdigest(),
-        alphabet="".join(map(chr, distinct)),
+        checksum=digest.hexdigest(),
+        alphabet="".join(map(chr, sorted(points))),
     )
+
+
+def _empty(size: int, dtype: Any) -> np.ndarray:
+    """An array that JAX shares on CPU instead of copying it, since it is aligned."""
+    num_bytes = size * np.dtype(dtype).itemsize
+    memory = np.empty(num_bytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + num_bytes].view(dtype)
 
 
 def encode(characters: str, alphabet: str) -> Int32[np.ndarray, " time"]:
@@ -139,7 +190,8 @@ def encode(characters: str, alphabet: str) -> Int32[np.ndarray, " time"]:
     if unknown:
         raise InputError(
             f"the prompt has {', '.join(map(repr, unknown))}, which the text does not "
-            f"have: expected characters among {alphabet!r}"
+            f"have: expected characters among {alphabet[:100]!r}"
+            + (f" and {len(alphabet) - 100} others" if len(alphabet) > 100 else "")
         )
     return np.array([code_of[character] for character in characters], np.int32)
 
@@ -205,26 +257,57 @@ def windows_of_pass(num_characters: int, batch_size: int, window: int) -> int:
     return (num_characters - 1) // batch_size // window
 
 
-def _read(path: Path) -> bytes:
+def _size(paths: Sequence[Path]) -> int:
+    """Bytes of files together; characters are no more."""
+    sizes = []
+    for path in paths:
+        with _readable(path):
+            sizes.append(path.stat().st_size)
+            if not path.is_file():
+                raise OSError(errno.EINVAL, "it is no regular file")
+        if not sizes[-1]:
+            raise InputError(f"the text {path} is empty: name a file with characters")
+    return sum(sizes)
+
+
+@contextlib.contextmanager
+def _readable(path: Path):
     try:
-        content = path.read_bytes()
+        yield
     except OSError as error:
         raise InputError(
             f"the text {path} cannot be read ({error.strerror}): name a file in UTF-8"
         ) from error
-    if not content:
-        raise InputError(f"the text {path} is empty: name a file with characters")
-    return content
 
 
-def _decode(path: Path, content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"the text {path} is not UTF-8: byte {error.start} is "
-            f"0x{content[error.start]:02x} ({error.reason}); convert the file to UTF-8"
-        ) from error
+def _characters(paths: Iterable[Path]) -> Iterator[str]:
+    r"""The characters of files, block by block.
+
+    A byte-order mark is left out, and \r\n becomes \n.
+    """
+    for path in paths:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        held = ""
+        with _readable(path), path.open("rb") as file:
+            done = 3 if file.read(3) == codecs.BOM_UTF8 else 0
+            file.seek(done)
+            while True:
+                content = file.read(_BLOCK)
+                try:
+                    text = held + decoder.decode(content, final=not content)
+                except UnicodeDecodeError as error:
+                    place = done - len(error.object) + len(content) + error.start
+                    raise InputError(
+                        f"the text {path} is not UTF-8: byte {place} is "
+                        f"0x{error.object[error.start]:02x} ({error.reason}); convert "
+                        "the file to UTF-8"
+                    ) from error
+                done += len(content)
+                held = "\r" if content and text.endswith("\r") else ""
+                if block := text[: len(text) - len(held)].replace("\r\n", "\n"):
+                    yield block
+                if not content:
+                    break
 
 
 def _code_dtype(num_characters: int) -> type:

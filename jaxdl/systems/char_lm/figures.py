@@ -91,7 +91,7 @@ def figure_of_cells(
             loc="left",
         )
         axes.set_axis_off()
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)
     bar = figure.colorbar(
         picture, ax=list(grid), location="bottom", shrink=0.4, aspect=40, pad=0.01
     )

@@ -24,15 +24,19 @@ def read_class_names(path: Path) -> list[ClassName]:
     """Class k from line k, from 0, of a text: "n02123045 tabby, tabby cat" or a name.
 
     Raises:
-      InputError: if the file cannot be read, is no text in UTF-8, or has an empty line.
+      InputError: if the file cannot be read, is no text in UTF-8, has an empty line, or
+        names a synset twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")  # also ends lines as here
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"the class names {path} can't be read ({error}): name a text file"
         ) from error
-    if not lines or not all(line.strip() for line in lines):
+    if "\0" in text:
+        raise InputError(f"the class names {path} hold a zero byte: name a text file")
+    lines = text.removesuffix("\n").split("\n")
+    if not all(line.strip() for line in lines):
         raise InputError(
             f"the class names {path} are empty or have an empty line: expected a name "
             "on each line"
@@ -44,6 +48,10 @@ def read_class_names(path: Path) -> list[ClassName]:
         names.append(
             ClassName(first, rest or first) if known else ClassName(None, line)
         )
+    synsets = [name.synset for name in names if name.synset]
+    if len(set(synsets)) < len(synsets):
+        twice = next(x for x in synsets if synsets.count(x) > 1)
+        raise InputError(f"the class names {path} have {twice} twice: keep one line")
     return names
 
 

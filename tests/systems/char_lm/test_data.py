@@ -3,7 +3,9 @@
 import hashlib
 import os
 import platform
+import sys
 import sysconfig
+import tracemalloc
 from pathlib import Path
 
 import jax
@@ -108,6 +110,90 @@ def test_a_file_that_is_no_text(tmp_path, content, sentence):
         (tmp_path / "bad.txt").write_bytes(content)
     with pytest.raises(InputError, match=sentence):
         text.load_text(path=tmp_path / "bad.txt")
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 1 << 18])
+@pytest.mark.parametrize(
+    ("content", "characters"),
+    [
+        ("\ufeffabc".encode(), "abc"),
+        (b"a\r\nb\r\n", "a\nb\n"),
+        (b"a\rb\r\r\nc\r", "a\rb\r\nc\r"),  # a lone CR is a character
+        ("a\ufeff\ufeffb".encode(), "a\ufeff\ufeffb"),
+        ("häß∂😀\r\n\r\n😀".encode(), "häß∂😀\n\n😀"),
+        (b"\0\x1b[31m\x7f", "\0\x1b[31m\x7f"),
+    ],
+    ids=["mark", "CR LF", "CR", "mark inside", "wide", "controls"],
+)
+def test_characters_of_a_file(content, characters, block, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "_BLOCK", block)
+    (tmp_path / "x.txt").write_bytes(content)
+    data = text.load_text(path=tmp_path / "x.txt")
+    assert whole(data) == characters and list(data.alphabet) == sorted(set(characters))
+    assert data.checksum == hashlib.sha256(characters.encode()).hexdigest()
+    assert len(data.train) == len(characters) * 9 // 10
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 1 << 18])
+def test_the_byte_that_is_not_utf8_is_counted_from_the_begin(
+    block, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(text, "_BLOCK", block)
+    for content in ("häß∂😀x".encode() + b"\xff\xff", "ab∂".encode()[:-1]):
+        (tmp_path / "x.txt").write_bytes(content)
+        with pytest.raises(UnicodeDecodeError) as whole_file:
+            content.decode()
+        place = whole_file.value.start
+        with pytest.raises(InputError, match=f"byte {place} is 0x{content[place]:02x}"):
+            text.load_text(path=tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize("num", [255, 256, 257, 300])
+def test_codes_widen_while_a_text_is_read(num, monkeypatch):
+    monkeypatch.setattr(text, "_BLOCK", 100)
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.integers(50, 90, 500), rng.permutation(num) + 0x3B0])
+    characters = "".join(map(chr, points))
+    data = text.make_text("x", characters)
+    alphabet = sorted(set(characters))
+    codes = np.concatenate([data.train, data.validation])
+    assert codes.tolist() == [alphabet.index(x) for x in characters]
+    assert data.train.dtype == (np.uint8 if len(alphabet) <= 256 else np.uint16)
+
+
+def test_a_large_text_takes_two_bytes_a_character(tmp_path):
+    """Beside the one that its codes keep: they are made in place."""
+    size = 4_000_000
+    letters = np.random.default_rng(0).integers(32, 120, size).astype(np.uint8)
+    (tmp_path / "x.txt").write_bytes(letters.tobytes())
+    tracemalloc.start()
+    data = text.load_text(path=tmp_path / "x.txt")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    fixed = 4 * (sys.maxunicode + 1) + 40 * text._BLOCK
+    assert peak < fixed + 1.2 * size
+    assert len(data.train) == 9 * size // 10
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match=f"{path} cannot be read .*no regular"):
+            text.load_text(path=path)
+
+
+def test_a_text_that_grows_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "x.txt").write_text("abc" * 100)
+    monkeypatch.setattr(text, "_size", lambda paths: 200)
+    with pytest.raises(InputError, match="x has grown while it was read"):
+        text.load_text(path=tmp_path / "x.txt")
+
+
+def test_a_name_has_no_control_characters(tmp_path):
+    path = tmp_path / "a\x1b[31m\n.txt"
+    path.write_text("abab")
+    assert text.load_text(path=path).name == r"a\x1b[31m\n"
 
 
 def test_unknown_text():

@@ -1,7 +1,10 @@
 """The character model as a user starts it: resumed, asked for samples, misused."""
 
+import io
 import json
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,24 @@ def test_a_file_is_learned_and_written(finished, poem):
     assert samples.count("--- sample") == 2 and "temperature 1\n" in samples
     first = samples.split("--- sample")[1].partition("\n")[2]
     assert len(first) == 30 + 1 and set(first) <= set(poem.read_text())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_every_text_can_be_written_to_every_terminal(
+    script, encoding, tmp_path, monkeypatch
+):
+    path = tmp_path / "a$b$\x1b[31m.txt"
+    path.write_text("né\x1b[31m 😀\u202e\x9b∂\r\n" * 60, "utf-8", newline="")
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding=encoding))
+    argv = [*TOY, "--text", str(path), "--out", str(tmp_path / "run")]
+    assert script.main([*argv, "--prompt", "é\x1b😀"]) == 0
+    printed = out.getvalue().decode(encoding)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed)
+    assert "\\x1b" in printed and "\\U0001f600" in printed
+    samples = (tmp_path / "run" / "samples.txt").read_bytes().decode()
+    written = samples.split("temperature 1\n")[1].partition("\n--- sample")[0]
+    assert set(written) <= set("né\x1b[31m 😀\u202e\x9b∂\n") and len(written) == 33
 
 
 def test_a_stopped_run_goes_on_in_the_same_bits(

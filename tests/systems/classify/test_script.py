@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -13,10 +14,12 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
+from jaxdl.errors import InputError
 from jaxdl.ledger.schema import read_result
 from jaxdl.measures.statistics import wilson_ci95
 from jaxdl.models import squeezenet
 from jaxdl.systems.classify import recognition
+from jaxdl.systems.classify.data import read_class_names
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = ROOT / "experiments" / "classify.py"
@@ -113,6 +116,51 @@ def test_counts_of_known_answers(script):
     found = recognition.Found(np.array([[3, 1], [0, 2], [2, 0], [1, 3]]), None)
     counts = recognition.count(found, np.array([3, 2, 1, 1]))
     assert [counts[f"top{k}_accuracy_percent"][0] for k in (1, 5)] == [50, 75]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_class_names_of_other_editors(mark, end, tmp_path):
+    """One line is one class, whatever else a name holds."""
+    lines = ["n00000001 a, b", "n00000002 x\x0c\x85\u2028y", "plain ∂"]
+    path = tmp_path / "names.txt"
+    path.write_bytes(mark + b"".join(line.encode() + end for line in lines))
+    names = [(None, "plain ∂")] + [tuple(x.split(" ", 1)) for x in lines[:2]]
+    assert [tuple(x) for x in read_class_names(path)] == names[1:] + names[:1]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"a\n\nb\n", "an empty line"),
+        (b"a\n\n", "an empty line"),
+        (b"n00000001 a\nn00000002 b\nn00000001 c\n", "have n00000001 twice"),
+        ("n00000001 a\n".encode("utf-16"), "can't be read .*codec"),
+        (b"a\0b\n", "a zero byte"),
+        (b"a\xff\n", "can't be read .*codec"),
+    ],
+)
+def test_class_names_that_are_none(content, words, tmp_path):
+    (tmp_path / "names.txt").write_bytes(content)
+    with pytest.raises(InputError, match=f"class names .*names.txt .*{words}"):
+        read_class_names(tmp_path / "names.txt")
+
+
+def test_names_of_files_and_classes_print_as_escapes(
+    script, home, pictures, tmp_path, capsys
+):
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(f"{name}\x1b[31m\x07" for name in NAMES), "utf-8")
+    copy = tmp_path / "n00000001_\x1b]0;x\x07\n.png"
+    copy.write_bytes(Path(pictures[1]).read_bytes())
+    argv = [str(copy), "--weights", str(home / "own.safetensors")]
+    for more in ([], ["--labelled"], ["--json"]):
+        assert script.main([*argv, "--classes", str(names), *more]) == 0
+        out, err = capsys.readouterr()
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", out + err)
+        assert "\\x1b]0;x\\x07\\n.png: grey" in err
+        assert "also called" in out and ("\\x1b[31m" in out or "\\u001b[31m" in out)
 
 
 def test_more_pictures_than_a_batch(script, monkeypatch):
