@@ -1,10 +1,14 @@
-"""Checkpoints: complete, or detected as damaged.
+"""Checkpoints: complete, of this run, or not taken.
 
 Orbax writes a checkpoint to a temporary folder and renames it when complete, so a kill
 in the middle of a save leaves nothing that could be taken for one. Orbax does not
 notice a flipped bit or a changed dtype: each leaf's SHA-256 is kept in the checkpoint's
 metadata, and one over each of its files beside it, and both are checked when it is
-read.
+read. The metadata also say whose state it is: a checkpoint of another run is refused.
+
+A checkpoint is damaged only if its bytes are not those that were saved. One that the
+system does not let us read is left as it is, and no file is deleted but a checkpoint of
+our own that newer ones make needless.
 
 A state is saved as a flat mapping from the path of each leaf to a NumPy array. The copy
 to the host is all that training waits for; hashing and writing happen in a thread.
@@ -15,6 +19,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,11 +29,22 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.errors import RunError
+from jaxdl.errors import InputError, RunError
+from jaxdl.train.disk import digest_of, set_aside, sync, write_json
+from jaxdl.train.folder import differing_fields
 from jaxdl.train.leaves import as_tree, from_host, key_impls, leaf_digests, to_host
 
 SPARE_BYTES = 2**18  # for what a checkpoint holds besides its arrays
 KEEP = 3  # a damaged newest checkpoint leaves two to fall back on
+_STEP = re.compile(r"0|[1-9][0-9]{0,17}")
+_UNFINISHED = re.compile(
+    r"[0-9]+(\.deleting|\.sha256\.json(\.tmp)?|\.orbax-checkpoint-tmp(-[0-9]+)?)"
+)
+"""What a kill may leave of ours beside whole checkpoints."""
+
+
+class Damaged(ValueError):
+    """A checkpoint whose bytes are not those that were saved."""
 
 
 class Checkpoint(NamedTuple):
@@ -74,6 +90,16 @@ def _quieten_orbax() -> None:
         logging.getLogger(name).addFilter(_NOT_FROM_ORBAX)
 
 
+def _is_refusal(error: BaseException) -> bool:
+    """True if the system refused to read, which says nothing of the bytes."""
+    refusals = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO)
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno in (*refusals, errno.ENOMEM):
+        return True
+    return any(os.strerror(number).lower() in str(error).lower() for number in refusals)
+
+
 def is_disk_full(error: BaseException) -> bool:
     """True if an error says that there is no space left (tensorstore's too)."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -87,11 +113,16 @@ class Checkpoints:
     Args:
       folder: where they live; made when the first is saved.
       warn: gets a sentence for each damaged checkpoint that is passed over.
+      run: JSON values that say whose they are; written into each and compared when
+        one is read.
     """
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]):
+    def __init__(
+        self, folder: Path, warn: Callable[[str], None], run: Mapping[str, Any]
+    ):
         self.folder = folder.absolute()  # Orbax refuses relative ones
         self._warn = warn
+        self._run = dict(run)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
         _quieten_orbax()
@@ -100,7 +131,8 @@ class Checkpoints:
         """Steps of the complete checkpoints on disk, ascending."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(p.name) for p in self.folder.iterdir() if p.name.isdigit())
+        names = (path.name for path in self.folder.iterdir() if path.is_dir())
+        return sorted(int(name) for name in names if _STEP.fullmatch(name))
 
     def save(self, step: int, state: Any, notes: Mapping[str, Any]) -> None:
         """Save in the background; waits only for an earlier save and the host copy.
@@ -124,7 +156,7 @@ class Checkpoints:
                     f"the state holds a non-finite value in {name} after step {step}; "
                     f"{self.intact()}"
                 )
-        about = {"notes": dict(notes), "keys": key_impls(state)}
+        about = {"notes": dict(notes), "keys": key_impls(state), "run": self._run}
         self._pending = self._writer.submit(self._write, step, leaves, about)
 
     def wait(self) -> None:
@@ -177,16 +209,17 @@ class Checkpoints:
         if shutil.disk_usage(self.folder).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         target = self.folder / str(step)
-        metadata = {"step": step, "sha256": leaf_digests(leaves), **about}
+        about = {"step": step, "sha256": leaf_digests(leaves), **about}
+        metadata = {**about, "about_sha256": digest_of(about)}
         context = ocp.Context()
         # Weights are noise to a compressor: it took five times as long and, for every
         # copy of the state that is written anyway, two more in memory.
         context.array.saving.use_compression = False
         with context:
             ocp.save(target, leaves, custom_metadata=metadata)
-        partial = self.folder / f"{step}.sha256.json.tmp"
-        partial.write_text(json.dumps(_file_digests(target), indent=1))
-        os.replace(partial, self._manifest(step))
+        for path in (*target.rglob("*"), target, self.folder):
+            sync(path)
+        write_json(self._manifest(step), _file_digests(target))
         for old in self.steps()[:-KEEP]:
             self._delete(old)
 
@@ -197,63 +230,147 @@ class Checkpoints:
         shutil.rmtree(doomed)
         self._manifest(step).unlink(missing_ok=True)
 
-    def clean(self, after: int | None = None) -> None:
-        """Remove what a kill left unfinished, and any checkpoint later than `after`."""
-        for step in self.steps():
-            if after is not None and step > after:
-                self._delete(step)
-        keep = {str(step) for step in self.steps()}
-        keep |= {self._manifest(step).name for step in self.steps()}
+    def clean(self) -> None:
+        """Remove what a kill left unfinished: of ours, and nothing else."""
+        kept = {self._manifest(step).name for step in self.steps()}
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if path.name not in keep:
+            if _UNFINISHED.fullmatch(path.name) and path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def restore(self, like: Any) -> Checkpoint | None:
+    def set_aside_after(self, step: int) -> None:
+        """Move every checkpoint later than `step` to the run's folder `set-aside`."""
+        for later in self.steps():
+            if later > step:
+                moved = set_aside(self.folder / str(later), self.folder.parent)
+                if self._manifest(later).exists():
+                    set_aside(self._manifest(later), self.folder.parent)
+                self._warn(f"checkpoint {later} was set aside as {moved}")
+
+    def restore(
+        self, like: Any, fits: Callable[[Mapping[str, Any]], str | None] | None = None
+    ) -> Checkpoint | None:
         """Read the newest good checkpoint; None if none was ever completed.
 
         Args:
           like: a tree of arrays, or of `jax.eval_shape`, as the state must be; None
             gives nested dicts in the form that the checkpoint itself describes.
+          fits: says from a checkpoint's notes why the run cannot go on from there, or
+            None if it can.
 
         Raises:
-          RunError: if there are checkpoints and none of them is good.
+          InputError: if one is of another run.
+          RunError: if there are checkpoints and none of them is good, or one cannot be
+            read.
         """
-        damaged = []
+        passed: dict[int, str] = {}
         for step in reversed(self.steps()):
+            path = self.folder / str(step)
             try:
-                return self._read(step, like)
-            except Exception as error:
-                cause = " ".join(str(error).split())[:200]
-                damaged.append(step)
-                self._warn(f"checkpoint {self.folder / str(step)} is damaged: {cause}")
-        if damaged:
+                found = self._read(step, like)
+                cause = fits(found.notes) if fits else None
+                cause = cause and f"cannot be used: {cause}"
+            except Damaged as error:
+                cause = f"is damaged: {error}"
+            if cause is None:
+                return found
+            passed[step] = cause
+            self._warn(f"checkpoint {path} {cause}")
+        if passed:
+            causes = "; ".join(f"that of step {n} {passed[n]}" for n in sorted(passed))
             raise RunError(
-                f"no good checkpoint is left in {self.folder} (damaged: steps "
-                f"{', '.join(map(str, sorted(damaged)))}): put a good one back, or "
-                "give --overwrite to set the folder aside and start again"
+                f"no good checkpoint is left in {self.folder} ({causes}): put a good "
+                "copy back, or give --overwrite to set the folder aside and start again"
             )
         return None
 
     def _read(self, step: int, like: Any) -> Checkpoint:
         folder = self.folder / str(step)
-        manifest = self._manifest(step)
-        if manifest.exists():  # a kill may fall between a save's last two writes
-            expected, found = json.loads(manifest.read_text()), _file_digests(folder)
-            for name in sorted(expected.keys() | found.keys()):
-                if expected.get(name) != found.get(name):
-                    raise ValueError(f"file {name} does not match its SHA-256")
-        from orbax.checkpoint import v1 as ocp
-
-        leaves = ocp.load(folder)
-        metadata = ocp.metadata(folder).custom_metadata
-        found = leaf_digests(leaves)
-        for name, digest in metadata["sha256"].items():
-            if found.get(name) != digest:
-                raise ValueError(f"leaf {name} does not match its SHA-256")
-        if metadata["step"] != step:
-            raise ValueError(f"metadata records step {metadata['step']}")
-        if like is None:
-            state = as_tree(leaves, metadata.get("keys", {}))
-        else:
-            state = from_host(leaves, like)
+        is_whole = self._matches_manifest(step)
+        try:
+            leaves, metadata = _load(folder)
+        except Exception as error:
+            cause = " ".join(str(error).split())[:200] or type(error).__name__
+            if not is_whole and not _is_refusal(error):
+                raise Damaged(cause) from None
+            raise RunError(
+                f"checkpoint {folder} cannot be read ({cause}): mend that, and give "
+                "the same command again; nothing was changed"
+            ) from error
+        _check_digests(leaves, metadata, step)
+        found = metadata.get("run")
+        if found != self._run:
+            differences = differing_fields(found, self._run) or ["it names no run"]
+            raise InputError(
+                f"checkpoint {folder} is of another run ({'; '.join(differences)}): "
+                "move it out of that folder"
+            )
+        try:
+            if like is None:
+                state = as_tree(leaves, metadata["keys"])
+            else:
+                state = from_host(leaves, like)
+        except ValueError as error:
+            raise RunError(
+                f"checkpoint {folder} holds a state of another form ({error}): it was "
+                "saved by other code; go on with that, or give --overwrite to set the "
+                "folder aside and start again"
+            ) from None
         return Checkpoint(step, state, metadata["notes"])
+
+    def _matches_manifest(self, step: int) -> bool:
+        """True if each file has its SHA-256; False if there is no list of them.
+
+        A kill may fall between a save's last two writes.
+
+        Raises:
+          Damaged: if a file differs, is missing or is one too many.
+          RunError: if the system does not let us read one.
+        """
+        folder, manifest = self.folder / str(step), self._manifest(step)
+        try:
+            expected = json.loads(manifest.read_bytes())
+            found = _file_digests(folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise RunError(
+                f"checkpoint {folder} cannot be read ({error.strerror or error}): mend "
+                "that, and give the same command again; nothing was changed"
+            ) from error
+        except (ValueError, RecursionError):
+            raise Damaged(f"{manifest.name} is not JSON") from None
+        if not isinstance(expected, dict):
+            raise Damaged(f"{manifest.name} holds no JSON object")
+        for name in sorted(expected.keys() | found.keys()):
+            if expected.get(name) != found.get(name):
+                raise Damaged(f"file {name} does not match its SHA-256")
+        return True
+
+
+def _load(folder: Path) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
+    from orbax.checkpoint import v1 as ocp
+
+    leaves = ocp.load(folder)
+    metadata = ocp.metadata(folder).custom_metadata
+    if not isinstance(leaves, dict) or not isinstance(metadata, dict):
+        raise Damaged("it holds no arrays by name")
+    return leaves, metadata
+
+
+def _check_digests(
+    leaves: Mapping[str, np.ndarray], metadata: Mapping[str, Any], step: int
+) -> None:
+    """Hold leaves and metadata against the checksums that were saved with them.
+
+    Raises:
+      Damaged: naming what differs.
+    """
+    about = {name: value for name, value in metadata.items() if name != "about_sha256"}
+    if metadata.get("about_sha256") != digest_of(about):
+        raise Damaged("its metadata do not match their SHA-256")
+    found = leaf_digests(leaves)
+    for name, digest in about["sha256"].items():
+        if found.get(name) != digest:
+            raise Damaged(f"leaf {name} does not match its SHA-256")
+    if about["step"] != step:
+        raise Damaged(f"it was saved as step {about['step']}")

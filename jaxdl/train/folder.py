@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import errno
-import json
 import os
 import time
 from collections.abc import Generator, Mapping
@@ -12,39 +11,10 @@ from typing import Any, TypeVar
 
 from jaxdl.errors import InputError
 from jaxdl.train.config import RunConfig
+from jaxdl.train.disk import read_sealed
 
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 LOCK = ".lock"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a kill leaves either the old file or the whole new one."""
-    partial = path.with_name(path.name + ".tmp")
-    partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
-    os.replace(partial, path)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file that a run wrote.
-
-    Raises:
-      InputError: if it is missing or is not JSON.
-    """
-    try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(
-            f"{path.parent} holds no run ({path.name} is missing): name a run's folder"
-        ) from None
-    except NotADirectoryError:
-        raise InputError(f"{path.parent} is a file: name a run's folder") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error}): mend it") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path} holds no JSON object: mend it")
-    return value
 
 
 def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> ConfigT:
@@ -53,7 +23,7 @@ def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> C
     Raises:
       InputError: if there is no run, or it is not one of this experiment.
     """
-    written = read_json(folder / "config.json")
+    written = read_sealed(folder / "config.json")
     fields = written.get("config")
     if not isinstance(fields, dict):
         raise InputError(f"{folder / 'config.json'} lacks the field 'config'")
@@ -69,6 +39,21 @@ def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> C
         )
     values: dict[str, Any] = {**fields, "out": folder}
     return config_class(**values)
+
+
+def run_of(written: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `config.json` says of whose a checkpoint is, to be kept in it."""
+    names = ("experiment", "config", "data", "phase", "settings", "executor")
+    return {name: written[name] for name in names if name in written}
+
+
+def save_figures(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Draw figures into a folder, as PNG or animated GIF; links there are replaced."""
+    folder.mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        for suffix in ("png", "gif"):
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+        figure.savefig(folder / f"{name}.png")
 
 
 def differing_fields(old: Any, new: Any, prefix: str = "") -> list[str]:
@@ -164,7 +149,7 @@ def _inspect(folder, identity, overwrite) -> dict[str, Any] | None:
     if overwrite:
         return {}
     try:
-        found = read_json(folder / "config.json")
+        found = read_sealed(folder / "config.json")
     except InputError as error:
         raise InputError(
             f"{error}, or give --overwrite to set the folder aside"

@@ -1,7 +1,7 @@
 """States of finished runs."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import jax
 
 from jaxdl.errors import InputError, RunError
 from jaxdl.train.checkpoint import Checkpoints
+from jaxdl.train.disk import read_sealed
 from jaxdl.train.experiment import Experiment, Phase
-from jaxdl.train.folder import read_json
+from jaxdl.train.folder import run_of
 from jaxdl.train.loop import warn
 from jaxdl.train.programs import executor_of
 from jaxdl.train.seeds import Executor, seed_keys
@@ -53,8 +54,8 @@ def load_trees(folder: Path) -> list[dict[str, Any]]:
     """
     folder = Path(folder).absolute()
     require_finished(folder)
-    written = read_json(folder / "config.json")
-    with contextlib.closing(Checkpoints(folder / "checkpoints", warn=warn)) as found:
+    written = read_sealed(folder / "config.json")
+    with contextlib.closing(_checkpoints(folder, written)) as found:
         restored = found.restore(None)
     if restored is None or restored.step != written["config"]["steps"]:
         raise RunError(lost(folder))
@@ -70,7 +71,7 @@ def require_finished(folder: Path) -> dict[str, Any]:
     Raises:
       InputError: if there is no run, or it is not finished.
     """
-    config = read_json(folder / "config.json")["config"]
+    config = read_sealed(folder / "config.json")["config"]
     if not (folder / "result.json").exists():
         raise InputError(
             f"{folder} holds an unfinished run: give its command again first"
@@ -92,12 +93,16 @@ def load_states(
       RunError: if the final checkpoint is missing or damaged.
     """
     executor, like = _abstract_states(folder, experiment, data, previous)
-    with contextlib.closing(Checkpoints(folder / "checkpoints", warn=warn)) as found:
+    written = read_sealed(folder / "config.json")
+    with contextlib.closing(_checkpoints(folder, written)) as found:
         restored = found.restore(like)
-    steps = read_json(folder / "config.json")["config"]["steps"]
-    if restored is None or restored.step != steps:
+    if restored is None or restored.step != written["config"]["steps"]:
         raise RunError(lost(folder))
     return executor.split(restored.state)
+
+
+def _checkpoints(folder: Path, written: Mapping[str, Any]) -> Checkpoints:
+    return Checkpoints(folder / "checkpoints", warn, run_of(written))
 
 
 def lost(folder: Path | str) -> str:
@@ -120,7 +125,7 @@ def _abstract_states(
     folder: Path, experiment: Experiment, data: Any, previous: list[Any] | None
 ) -> tuple[Executor, Any]:
     """The executor of the run in a folder, and the form of what it holds."""
-    written = read_json(folder / "config.json")
+    written = read_sealed(folder / "config.json")
     config = written["config"]
     executor = executor_of(written["executor"], experiment, config["batch_size"])
     keys = [seed_keys(config["seed"] + i).init for i in range(config["seeds"])]

@@ -1,21 +1,40 @@
 """What a run says while it goes on: `metrics.jsonl`, TensorBoard, the terminal."""
 
+import hashlib
+import io
 import json
 import os
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from jaxdl.errors import RunError
+from jaxdl.train.disk import set_aside, write_whole
+from jaxdl.train.leaves import leaf_digests
 from jaxdl.types import History, Series
 
 Values = Mapping[str, Sequence[Any] | np.ndarray]  # one number a seed
 
 SEED_CURVES = 8  # TensorBoard draws a curve a seed up to here, their mean above
+
+
+class _Lines(NamedTuple):
+    """The lines of `metrics.jsonl` that are as they were written.
+
+    Attributes:
+      whole: up to the first that is not.
+      texts: what each says in the file.
+      damaged: number of the first line that is not as it was written, from 1; None if
+        there is none but a last one that a kill broke off.
+    """
+
+    whole: list[dict[str, Any]]
+    texts: list[bytes]
+    damaged: int | None
 
 
 def read_history(folder: Path) -> History:
@@ -24,7 +43,7 @@ def read_history(folder: Path) -> History:
     Raises:
       RunError: if `metrics.jsonl` or an evaluation's arrays are damaged.
     """
-    lines = _read_lines(folder / "metrics.jsonl")
+    lines = _require_whole(folder / "metrics.jsonl")
     evaluations = _series(lines, "eval")
     saved = [_read_arrays(folder, line) for line in lines if "eval" in line]
     names = set.intersection(*map(set, saved)) if saved else set()
@@ -43,46 +62,123 @@ def seed_history(history: History, index: int) -> History:
     )
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`, without a last one that a kill broke off."""
+def _check_of(line: Mapping[str, Any], before: str) -> str:
+    """The checksum of a line: 16 hex digits over it and the one before."""
+    text = before + json.dumps(line, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read_lines(path: Path) -> _Lines:
+    """The lines of `metrics.jsonl` up to the first that is not as it was written.
+
+    Each carries a checksum of itself and the one before, so that no line is changed,
+    left out or put in without being seen.
+    """
     texts = path.read_bytes().split(b"\n") if path.exists() else []
-    lines = []
+    lines: list[dict[str, Any]] = []
+    before = ""
     for i, text in enumerate(texts):
         try:
             line = json.loads(text)
-            if not isinstance(line["step"], int):
-                raise ValueError("step is no whole number")
-            lines.append(line)
-        except (ValueError, KeyError, TypeError):
-            if i + 1 < len(texts):
-                raise RunError(
-                    f"{path} is damaged at line {i + 1}: put a good copy back, or give "
-                    "--overwrite to set the folder aside and start again"
-                ) from None
+            check = line.pop("check")
+            if check != _check_of(line, before):
+                raise ValueError("it does not match its checksum")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            is_last = i + 1 == len(texts)  # broken off, or what follows the last
+            return _Lines(lines, texts[:i], None if is_last else i + 1)
+        lines.append({**line, "check": check})
+        before = check
+    return _Lines(lines, texts, None)
+
+
+def _require_whole(path: Path) -> list[dict[str, Any]]:
+    lines, _, damaged = _read_lines(path)
+    if damaged is not None:
+        raise RunError(
+            f"{path} is damaged at line {damaged}: put a good copy back, or give "
+            "--overwrite to set the folder aside and start again"
+        )
     return lines
 
 
 def _read_arrays(folder: Path, line: Mapping[str, Any]) -> dict[str, np.ndarray]:
     if "arrays" not in line:
         return {}
-    path = folder / "evaluations" / f"{line['step']:09d}.npz"
+    path = _arrays_path(folder, line["step"])
     try:
         with np.load(path) as file:
-            return {name: file[name] for name in line["arrays"]}
+            arrays = {name: file[name] for name in line["arrays"]}
+        if leaf_digests(arrays) != line["arrays"]:
+            raise ValueError("it does not match its checksum")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(
             f"{path} is missing or damaged ({error}): put a good copy back, or give "
             "--overwrite to set the folder aside and start again"
         ) from None
+    return arrays
+
+
+def _arrays_path(folder: Path, step: int) -> Path:
+    return folder / "evaluations" / f"{step:09d}.npz"
+
+
+class LogFile:
+    """`metrics.jsonl` as a run finds it, before anything in it is changed.
+
+    Args:
+      folder: the run's folder.
+
+    Attributes:
+      path: of the file.
+      damaged: number of the first damaged line; None if there is none.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / "metrics.jsonl"
+        self._lines, self._texts, self.damaged = _read_lines(self.path)
+
+    def misses(self, step: int, check: str) -> str | None:
+        """Why a run cannot go on from a checkpoint, or None if it can.
+
+        Args:
+          step: the last that was logged when it was saved; -1 for none.
+          check: that line's checksum.
+        """
+        if step < 0:
+            return None
+        if any(line["step"] == step for line in self._lines):
+            line = next(line for line in self._lines if line["step"] == step)
+            return None if line["check"] == check else f"{self.path} is of another run"
+        if self.damaged is not None:
+            return f"{self.path} is damaged at line {self.damaged}"
+        last = self._lines[-1]["step"] if self._lines else "none"
+        return f"{self.path} ends at step {last}, before the checkpoint's {step}"
+
+    def cut(self, last_step: int) -> tuple[int, str]:
+        """Keep the lines up to `last_step`; set a damaged file aside.
+
+        Returns:
+          The step and the checksum of the last line kept; -1 and "" if none is.
+        """
+        count = sum(line["step"] <= last_step for line in self._lines)
+        if self.damaged is not None:
+            set_aside(self.path, self.path.parent)
+        text = b"".join(text + b"\n" for text in self._texts[:count])
+        if not self.path.exists() or self.path.read_bytes() != text:
+            write_whole(self.path, text)
+        if not count:
+            return -1, ""
+        return self._lines[count - 1]["step"], self._lines[count - 1]["check"]
 
 
 class RunLog:
     """The record of a run on disk: each logged step once, however often it was killed.
 
     A line of `metrics.jsonl` is `{"step", "train": {name: [a value a seed]}, "eval":
-    {...}, "clock": {...}}`; all but `clock` is decided by configuration and data alone.
-    Arrays that an evaluation returns are kept in `evaluations/<step>.npz`, axes [seed,
-    ...].
+    {...}, "arrays": {name: SHA-256}, "clock": {...}, "check"}`; all but `clock` is
+    decided by configuration and data alone, and `check` is a checksum of the line and
+    the one before. Arrays that an evaluation returns are kept in
+    `evaluations/<step>.npz`, axes [seed, ...].
 
     Args:
       folder: the run's folder.
@@ -91,32 +187,24 @@ class RunLog:
 
     Attributes:
       last_step: the last step that was logged; -1 before the first.
+      last_check: the checksum of that line.
 
     Raises:
-      RunError: if `metrics.jsonl` is damaged.
       OSError: here and in all methods, if the folder cannot be written.
     """
 
     def __init__(self, folder: Path, resume_step: int, seeds: Sequence[int]):
-        self._path = folder / "metrics.jsonl"
+        self._folder = folder
         self._arrays = folder / "evaluations"
         self._arrays.mkdir(exist_ok=True)
         self._seeds = seeds
-        self._cut(resume_step)
-        self._file = self._path.open("a")
-        self._events = _Events(folder, resume_step, seeds)
-
-    def _cut(self, last_step: int) -> None:
-        lines = _read_lines(self._path)
-        kept = [line for line in lines if line["step"] <= last_step]
-        self.last_step = kept[-1]["step"] if kept else -1
-        partial = self._path.with_suffix(".tmp")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        os.replace(partial, self._path)
-        (self._arrays / "partial.tmp").unlink(missing_ok=True)
+        log_file = LogFile(folder)
+        self.last_step, self.last_check = log_file.cut(resume_step)
         for path in self._arrays.glob("*.npz"):
-            if path.stem.isdigit() and int(path.stem) > last_step:
+            if path.stem.isdecimal() and int(path.stem) > resume_step:
                 path.unlink()
+        self._file = log_file.path.open("a")
+        self._events = _Events(folder, resume_step, seeds)
 
     def write(
         self,
@@ -128,21 +216,21 @@ class RunLog:
     ) -> None:
         """Log one step: training metrics, an evaluation, its arrays, or all of them."""
         if arrays:
-            partial = self._arrays / "partial.tmp"
-            with partial.open("wb") as file:
-                np.savez(file, **cast(Any, arrays))
-            os.replace(partial, self._arrays / f"{step:09d}.npz")
+            content = io.BytesIO()
+            np.savez(content, **cast(Any, arrays))
+            write_whole(_arrays_path(self._folder, step), content.getvalue())
         line: dict[str, Any] = {"step": step}
         if train:
             line["train"] = train
         if evaluated:
             line["eval"] = evaluated
         if arrays:
-            line["arrays"] = sorted(arrays)
+            line["arrays"] = leaf_digests(arrays)
         line["clock"] = {name: round(value, 3) for name, value in clock.items()}
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        check = _check_of(line, self.last_check)
+        self._file.write(json.dumps({**line, "check": check}, allow_nan=False) + "\n")
         self._file.flush()
-        self.last_step = step
+        self.last_step, self.last_check = step, check
         scalars: dict[str, float] = {}
         for group in ("train", "eval"):
             for name, values in line.get(group, {}).items():
@@ -159,17 +247,26 @@ class RunLog:
     def history(self) -> History:
         """Everything logged so far."""
         self.flush()
-        return read_history(self._path.parent)
+        return read_history(self._folder)
 
     def flush(self) -> None:
         """Hand what was logged to the system, where a kill cannot reach it."""
         self._file.flush()
         self._events.flush()
 
+    def sync(self) -> None:
+        """Wait until what was logged is on the disk, where no power cut reaches it."""
+        self.flush()
+        os.fsync(self._file.fileno())
+
     def evaluation(self, step: int) -> Values | None:
-        """What the evaluation after `step` found, if that is the last line."""
-        lines = self._path.read_text().splitlines()
-        last = json.loads(lines[-1]) if lines else {}
+        """What the evaluation after `step` found, if that is the last line.
+
+        Raises:
+          RunError: if `metrics.jsonl` is damaged.
+        """
+        lines = _require_whole(self._folder / "metrics.jsonl")
+        last = lines[-1] if lines else {}
         return last.get("eval") if last.get("step") == step else None
 
     def close(self) -> None:

@@ -20,10 +20,11 @@ from jaxdl.measures.statistics import mean_ci95
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.config import RunConfig, config_hash
+from jaxdl.train.disk import write_sealed
 from jaxdl.train.experiment import Experiment, Record
-from jaxdl.train.folder import write_json
+from jaxdl.train.folder import run_of, save_figures
 from jaxdl.train.leaves import state_sha256
-from jaxdl.train.log import Progress, RunLog, Values, seed_history
+from jaxdl.train.log import LogFile, Progress, RunLog, Values, seed_history
 from jaxdl.train.programs import all_done_of
 from jaxdl.train.seeds import Executor
 from jaxdl.types import State
@@ -116,8 +117,7 @@ class Loop:
         self.save_every = config.save_every or max(1, config.steps)
         self.clock = _Clock()
         self.peak_memory = 0
-        self.last_logged = -1
-        self.checkpoints = Checkpoints(folder / "checkpoints", warn=warn)
+        self.checkpoints = Checkpoints(folder / "checkpoints", warn, run_of(written))
         self.all_done = all_done_of(executor, experiment.done)
 
     def train(self) -> Record:
@@ -129,13 +129,6 @@ class Loop:
             first = self.config.seed
             seeds = range(first, first + self.config.seeds)
             self.log = RunLog(self.folder, step, seeds)
-            if self.log.last_step < self.last_logged:
-                raise RunError(
-                    f"{self.folder / 'metrics.jsonl'} ends at step "
-                    f"{self.log.last_step}, before the checkpoint's step "
-                    f"{self.last_logged}: put a good copy back, or give --overwrite to "
-                    "set the folder aside and start again"
-                )
             closing.callback(self.log.close)
             self.progress = Progress(total, step)
             closing.callback(self.progress.close)
@@ -158,16 +151,22 @@ class Loop:
         def init():
             return self.executor.init(init_keys, self.data, self.previous)
 
-        restored = self.checkpoints.restore(jax.eval_shape(init))
+        logged = LogFile(self.folder)
+
+        def fits(notes: Mapping[str, Any]) -> str | None:
+            return logged.misses(notes["last_logged"], notes["last_check"])
+
+        restored = self.checkpoints.restore(jax.eval_shape(init), fits)
+        self.checkpoints.clean()
+        if logged.damaged is not None:
+            warn(f"{logged.path} is damaged at line {logged.damaged}: it is set aside")
         if restored is None:
-            if (self.folder / "metrics.jsonl").exists():
+            if logged.path.exists():
                 print("no checkpoint had been saved: starting again", flush=True)
-            self.checkpoints.clean()
             return init(), 0
-        self.checkpoints.clean(after=restored.step)
+        self.checkpoints.set_aside_after(restored.step)
         self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
         self.peak_memory = restored.notes["peak_memory_bytes"]
-        self.last_logged = restored.notes["last_logged"]
         print(f"going on from the checkpoint of step {restored.step}", flush=True)
         return restored.state, restored.step
 
@@ -284,10 +283,11 @@ class Loop:
 
     def _save(self, states, step: int) -> None:
         with self.clock.measure("train"):
-            self.log.flush()
+            self.log.sync()
             notes = {
                 "seconds": dict(self.clock.seconds),
                 "last_logged": self.log.last_step,
+                "last_check": self.log.last_check,
                 "timed_steps": self.clock.timed_steps,
                 "peak_memory_bytes": self._peak_memory(),
             }
@@ -313,10 +313,7 @@ class Loop:
         """Figures and `result.json`, of states that are evaluated and saved."""
         record = self._record(states, None, 0)
         assert record.states is not None and record.history is not None
-        figures = self.folder / "figures"
-        figures.mkdir(exist_ok=True)
-        for name, figure in self.experiment.figures(record).items():
-            figure.savefig(figures / f"{name}.png")
+        save_figures(self.folder / "figures", self.experiment.figures(record))
         result = self._result(record.states)
         if self.experiment.remarks is not None:
             found = [
@@ -326,7 +323,7 @@ class Loop:
             result["remarks"] = {
                 name: [dict(each[name]) for each in found] for name in found[0]
             }
-        write_json(self.folder / "result.json", result)
+        write_sealed(self.folder / "result.json", result)
         self.progress.close()
         print_result(result, self.folder)
         return record._replace(result=result)

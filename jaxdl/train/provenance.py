@@ -7,12 +7,20 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 
 import jaxdl
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+SETTINGS = (
+    "enable_x64",
+    "threefry_partitionable",
+    "default_prng_impl",
+    "default_matmul_precision",
+)
+"""Names of JAX's settings, of the environment or of `jax.config`, that decide bits."""
 
 
 def device_name() -> str:
@@ -37,6 +45,14 @@ def versions() -> dict[str, str]:
     """Versions of jaxdl, Python and the packages that decide the bits of a run."""
     found = {"jaxdl": jaxdl.__version__, "python": platform.python_version()}
     return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def settings() -> dict[str, Any]:
+    """JAX's settings that change what a program draws or computes.
+
+    Scripts and the `jaxdl` command fix them (`jaxdl.cli.pinned`).
+    """
+    return {name: getattr(jax.config, f"jax_{name}") for name in SETTINGS}
 
 
 def git_commit() -> str | None:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,15 +16,16 @@ from jaxdl.errors import InputError, RunError
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import is_disk_full
 from jaxdl.train.config import RunConfig, deciding_fields, run_folder
+from jaxdl.train.disk import read_sealed, write_sealed
 from jaxdl.train.experiment import Experiment, Phase, Plan, Record, Sweep, Work
-from jaxdl.train.folder import open_folder, read_json, write_json
+from jaxdl.train.folder import open_folder, save_figures
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
 from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
 from jaxdl.train.results import phases_result, sweep_result
 from jaxdl.train.seeds import ExecutorName, choose_executor, seed_keys, step_flop
-from jaxdl.types import State
+from jaxdl.types import History, State
 
 __all__ = ["Experiment", "Phase", "Plan", "Record", "Sweep", "check_step", "load_run"]
 __all__ += ["run"]
@@ -91,7 +93,7 @@ def _run(node: _Node, before: _Before) -> Record:
                 return _read_training(node, before)
             return _train(node, before, identity, found)
         if not found:
-            write_json(node.folder / "config.json", identity)
+            write_sealed(node.folder / "config.json", identity)
         parts, stopped = _run_parts(node, before)
         if stopped is not None:
             return stopped
@@ -104,6 +106,7 @@ def _identity(node: _Node) -> dict[str, Any]:
         "experiment": node.name,
         "config": _as_json(deciding_fields(node.config)),
         "data": {"name": node.data.name, "checksum": node.data.checksum},
+        "settings": provenance.settings(),
     }
     if isinstance(node.work, Sweep):
         cases = node.work.cases.items()
@@ -123,16 +126,28 @@ def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_training(node: _Node, before: _Before) -> Record:
     """The record of a finished training."""
-    result = read_json(node.folder / "result.json")
+    result = read_sealed(node.folder / "result.json")
     print_result(result, node.folder)
     states, history = None, None
     try:
         experiment = cast(Experiment, node.work)
         states = load_states(node.folder, experiment, node.data, before.form)
-        history = read_history(node.folder)
+        history = _whole_history(node.folder, result["steps"])
     except RunError as error:
         warn(str(error))
     return Record(node.config, node.folder, node.data, states, history, result, 0)
+
+
+def _whole_history(folder: Path, steps: int) -> History:
+    """The log of a finished training.
+
+    Raises:
+      RunError: if it is damaged, or its end is missing.
+    """
+    history = read_history(folder)
+    if steps not in history.evaluations.steps[-1:]:
+        raise RunError(f"{folder / 'metrics.jsonl'} lacks its last lines")
+    return history
 
 
 def _train(
@@ -152,11 +167,12 @@ def _train(
     written = {**identity, "executor": executor_name}
     written["versions"] = provenance.versions()
     written["device"] = provenance.device_name()
-    for field in ("versions", "device"):
+    written["xla_flags"] = os.environ.get("XLA_FLAGS", "")
+    for field in ("versions", "device", "xla_flags"):
         if found and found.get(field) != written[field]:
             warn(f"this run was begun with other {field}: its bits may differ")
     if not found:
-        write_json(node.folder / "config.json", written)
+        write_sealed(node.folder / "config.json", written)
     executor = executor_of(executor_name, experiment, config.batch_size)
     loop = Loop(
         experiment, executor, data, config, keys, node.folder, written, before.states
@@ -213,15 +229,16 @@ def _finish(
     path = node.folder / "result.json"
     is_sweep = isinstance(node.work, Sweep)
     if path.exists():
-        result = read_json(path)
+        result = read_sealed(path)
     else:
         if isinstance(node.work, Sweep):
             _require_states(records)
-            _draw(node.work, node.folder / "figures", records)
+            figures = node.work.figures(records) if node.work.figures else {}
+            save_figures(node.folder / "figures", figures)
         together = sweep_result if is_sweep else phases_result
         results = {name: cast(Any, record.result) for name, record in records.items()}
         result = together(identity, node.config, results)
-        write_json(path, result)
+        write_sealed(path, result)
     config, folder, data = node.config, node.folder, node.data
     if is_sweep:
         count = len(records)
@@ -229,12 +246,6 @@ def _finish(
         return Record(config, folder, data, None, None, result, 0, records)
     last = list(records.values())[-1]
     return Record(config, folder, data, last.states, last.history, result, 0, records)
-
-
-def _draw(sweep: Sweep, folder: Path, records: Mapping[str, Record]) -> None:
-    folder.mkdir(exist_ok=True)
-    for name, figure in (sweep.figures(records) if sweep.figures else {}).items():
-        figure.savefig(folder / f"{name}.png")
 
 
 def _require_states(records: Mapping[str, Record]) -> None:

@@ -1,9 +1,12 @@
 """Checkpoints: exact, and never silently damaged."""
 
+import errno
 import gc
 import json
 import logging
+import os
 import random
+import shutil
 import threading
 from collections import namedtuple
 
@@ -13,17 +16,19 @@ import jax.numpy as jnp
 import pytest
 from nested_state import abstract, assert_same_bits, make_state
 
-from jaxdl.errors import RunError
-from jaxdl.train import checkpoint
+from jaxdl.errors import InputError, RunError
+from jaxdl.train import checkpoint, disk
 from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.leaves import state_sha256
+
+RUN = {"experiment": "toy", "config": {"rate": 0.1, "seed": 0}, "executor": "vmap"}
 
 
 @pytest.fixture
 def saved(tmp_path):
     """Checkpoints of steps 10, 20 and 30, the states that they hold, and warnings."""
     warnings = []
-    checkpoints = Checkpoints(tmp_path / "checkpoints", warnings.append)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", warnings.append, RUN)
     states = {step: make_state(step) for step in (10, 20, 30)}
     for step, state in states.items():
         checkpoints.save(step, state, {"seconds": step / 7})
@@ -42,7 +47,7 @@ def test_restores_the_newest_exactly(saved):
 
 
 def test_nothing_saved_is_no_error(tmp_path):
-    checkpoints = Checkpoints(tmp_path / "none", print)
+    checkpoints = Checkpoints(tmp_path / "none", print, RUN)
     assert checkpoints.restore(abstract(make_state())) is None
     assert checkpoints.newest() is None
     assert not (tmp_path / "none").exists()
@@ -116,14 +121,142 @@ def test_a_digest_of_a_leaf_is_checked_without_the_manifest(saved):
     flipped = digest[:-1] + ("0" if digest[-1] != "0" else "1")
     files["checkpoint metadata"].write_text(text.replace(digest, flipped))
     assert checkpoints.restore(abstract(states[30])).step == 20
-    assert "params/kernel" in warnings[0]
+    assert "metadata do not match" in warnings[0]
+
+
+def rewrite_metadata(checkpoints, step, change):
+    """Change the metadata, and what is derived from them, as an old version would."""
+    files = files_of(checkpoints, step)
+    files["digest"].unlink()
+    content = json.loads(files["checkpoint metadata"].read_text())
+    about = content["custom_metadata"]
+    change(about)
+    del about["about_sha256"]
+    about["about_sha256"] = disk.digest_of(about)
+    files["checkpoint metadata"].write_text(json.dumps(content))
+
+
+def test_each_leaf_is_held_against_its_digest(saved):
+    checkpoints, states, warnings = saved
+
+    def change(about):
+        about["sha256"]["params/kernel"] = about["sha256"]["params/half"]
+
+    rewrite_metadata(checkpoints, 30, change)
+    assert checkpoints.restore(abstract(states[30])).step == 20
+    assert "leaf params/kernel" in warnings[0]
+
+
+def test_a_checkpoint_moved_to_another_step_is_damaged(saved):
+    checkpoints, states, warnings = saved
+    shutil.move(checkpoints.folder / "30", checkpoints.folder / "35")
+    assert checkpoints.restore(abstract(states[30])).step == 20
+    assert "saved as step 30" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "field, value, said",
+    [
+        ("config", {"rate": 0.2, "seed": 0}, "config.rate: 0.1, now 0.2"),
+        ("config", {"rate": 0.1, "seed": 7}, "config.seed: 0, now 7"),
+        ("executor", "sequential", "executor: vmap, now sequential"),
+        ("phase", 1, "phase: absent, now 1"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(saved, field, value, said):
+    checkpoints, states, warnings = saved
+    other = Checkpoints(checkpoints.folder, print, RUN | {field: value})
+    before = sorted(checkpoints.folder.rglob("*"))
+    for like in (abstract(states[30]), None):
+        with pytest.raises(InputError, match=f"another run .{said}.: move it out"):
+            other.restore(like)
+    assert sorted(checkpoints.folder.rglob("*")) == before
+
+
+def test_a_checkpoint_that_names_no_run_is_refused(saved):
+    checkpoints, states, _ = saved
+    rewrite_metadata(checkpoints, 30, lambda about: about.pop("run"))
+    with pytest.raises(InputError, match="30 is of another run"):
+        checkpoints.restore(abstract(states[30]))
+
+
+@pytest.mark.parametrize("change", ["dtype", "shape", "leaves"])
+def test_a_state_of_another_form_is_no_damage(saved, change):
+    checkpoints, states, warnings = saved
+    like = abstract(states[30])
+    kernel = like.params["kernel"]
+    params = {
+        "dtype": {"kernel": jax.ShapeDtypeStruct(kernel.shape, jnp.int32)},
+        "shape": {"kernel": jax.ShapeDtypeStruct((1, *kernel.shape), kernel.dtype)},
+        "leaves": {"another": kernel},
+    }[change]
+    with pytest.raises(RunError, match=r"another form.*saved by other code"):
+        checkpoints.restore(like._replace(params=like.params | params))
+    assert warnings == [] and checkpoints.steps() == [10, 20, 30]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.EIO])
+@pytest.mark.parametrize("where", ["files", "arrays"])
+def test_what_cannot_be_read_is_no_damage(saved, monkeypatch, number, where):
+    checkpoints, states, warnings = saved
+
+    def refuse(*args):
+        raise OSError(number, os.strerror(number))
+
+    if where == "files":
+        monkeypatch.setattr(checkpoint, "_file_digests", refuse)
+    else:  # a library's own words for it, after the files were found as saved
+        monkeypatch.setattr(checkpoint, "_load", lambda folder: 1 / 0)
+    with pytest.raises(RunError, match="checkpoints/30 cannot be read.*mend that"):
+        checkpoints.restore(abstract(states[30]))
+    monkeypatch.undo()
+    assert checkpoints.restore(abstract(states[30])).step == 30 and warnings == []
+
+
+def test_what_cannot_be_read_without_a_manifest(saved, monkeypatch):
+    checkpoints, states, warnings = saved
+    files_of(checkpoints, 30)["digest"].unlink()
+    load = checkpoint._load
+
+    def refuse(folder):
+        if folder.name == "30":
+            raise ValueError("NOT_FOUND: Error opening a file: Too many open files")
+        return load(folder)
+
+    monkeypatch.setattr(checkpoint, "_load", refuse)
+    with pytest.raises(RunError, match="Too many open files"):
+        checkpoints.restore(abstract(states[30]))
+    assert warnings == []
+
+
+def test_one_that_does_not_fit_is_passed_over(saved):
+    checkpoints, states, warnings = saved
+
+    def fits(notes):
+        return None if notes["seconds"] < 3 else "its log is lost"
+
+    assert checkpoints.restore(abstract(states[30]), fits).step == 20
+    assert "30 cannot be used: its log is lost" in warnings[0]
+    with pytest.raises(RunError, match="step 10 cannot be used: no"):
+        checkpoints.restore(abstract(states[30]), lambda notes: "no")
+
+
+def test_later_ones_are_set_aside_whole(saved):
+    checkpoints, states, warnings = saved
+    checkpoints.set_aside_after(10)
+    assert checkpoints.steps() == [10] and len(warnings) == 2
+    aside = checkpoints.folder.parent / "set-aside"
+    names = {path.name for path in aside.iterdir()}
+    assert names == {"20", "30", "20.sha256.json", "30.sha256.json"}
+    again = Checkpoints(aside, print, RUN)
+    assert_same_bits(again.restore(abstract(states[30])).state, states[30])
 
 
 def test_no_good_one_left_is_an_error(saved):
     checkpoints, states, warnings = saved
     for step in (10, 20, 30):
         files_of(checkpoints, step)["array data"].write_bytes(b"")
-    with pytest.raises(RunError, match="no good checkpoint.*10, 20, 30"):
+    with pytest.raises(RunError, match="no good checkpoint.*10 is.*20 is.*30 is"):
         checkpoints.restore(abstract(states[30]))
     assert len(warnings) == 3
 
@@ -145,9 +278,51 @@ def test_what_a_kill_left_is_cleaned(saved):
     (half / "state" / "part").write_bytes(b"x")
     (checkpoints.folder / "40.sha256.json.tmp").write_text("{")
     (checkpoints.folder / "5.deleting").mkdir()
-    checkpoints.clean(after=20)
+    (checkpoints.folder / "7.sha256.json").write_text("{}")
+    before = {path.name for path in checkpoints.folder.iterdir()}
+    checkpoints.clean()
     names = {path.name for path in checkpoints.folder.iterdir()}
-    assert names == {"10", "20", "10.sha256.json", "20.sha256.json"}
+    ours = {f"{step}{end}" for step in (10, 20, 30) for end in ("", ".sha256.json")}
+    assert names == ours and len(before - names) == 4
+
+
+def test_files_of_others_stay(saved):
+    checkpoints, states, _ = saved
+    others = {"40.bak", "notes.txt", "²", "007", "30 (copy)", ".hidden", "30.sha256"}
+    for name in others:
+        (checkpoints.folder / name).mkdir()
+        (checkpoints.folder / name / "work").write_text("years of it")
+    (checkpoints.folder / "50").write_text("a file with a number for a name")
+    assert checkpoints.steps() == [10, 20, 30]
+    checkpoints.clean()
+    checkpoints.set_aside_after(10)
+    checkpoints.save(60, states[10], {})
+    checkpoints.wait()
+    left = {path.name for path in checkpoints.folder.iterdir()}
+    assert left >= others | {"50"}
+    assert all((checkpoints.folder / name / "work").exists() for name in others)
+
+
+def test_a_checkpoint_is_on_the_disk_before_its_manifest(saved, monkeypatch):
+    """A power cut may keep a later write and lose an earlier one."""
+    checkpoints, states, _ = saved
+    synced, replace = [], os.replace
+
+    def recording_sync(path):
+        synced.append(path)
+
+    def recording_replace(source, target):
+        if str(target).endswith("40.sha256.json"):
+            files = {p for p in (checkpoints.folder / "40").rglob("*")}
+            assert files <= set(synced) and checkpoints.folder in synced
+            synced.append("manifest")
+        replace(source, target)
+
+    monkeypatch.setattr(checkpoint, "sync", recording_sync)
+    monkeypatch.setattr(os, "replace", recording_replace)
+    checkpoints.save(40, states[10], {})
+    checkpoints.wait()
+    assert "manifest" in synced
 
 
 def test_a_failed_save_says_what_is_kept(saved, monkeypatch):
@@ -186,19 +361,6 @@ def test_a_checkpoint_describes_its_own_form(saved):
     assert state_sha256(found.state) == state_sha256(states[20])
 
 
-def test_a_checkpoint_that_names_no_keys_has_their_words(saved):
-    """Such as were written before checkpoints described their form."""
-    checkpoints, states, _ = saved
-    files = files_of(checkpoints, 30)
-    files["digest"].unlink()
-    about = json.loads(files["checkpoint metadata"].read_text())
-    assert about["custom_metadata"].pop("keys") == {"key": "threefry2x32"}
-    files["checkpoint metadata"].write_text(json.dumps(about))
-    state = checkpoints.restore(None).state
-    assert (state["key"] == jax.random.key_data(states[30].key)).all()
-    assert_same_bits(checkpoints.restore(abstract(states[30])).state, states[30])
-
-
 @pytest.mark.parametrize("kind", ["array data", "tree metadata", "checkpoint metadata"])
 def test_orbax_says_nothing_of_a_damaged_checkpoint(saved, kind, caplog, capfd):
     """Ours is the only sentence, even where Orbax is the first to see the damage."""
@@ -222,7 +384,7 @@ def test_loggers_of_others_stay_as_they_are(tmp_path, caplog):
     before = [(logger.level, logger.disabled) for logger in loggers]
 
     def open_one(name):
-        checkpoints = Checkpoints(tmp_path / name, print)
+        checkpoints = Checkpoints(tmp_path / name, print, RUN)
         checkpoints.save(1, make_state(), {})
         checkpoints.wait()  # and never closed
 

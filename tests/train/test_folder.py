@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import filelock
@@ -15,13 +14,8 @@ import pytest
 from jaxdl.errors import InputError
 from jaxdl.train import folder as folder_module
 from jaxdl.train.config import RunConfig, deciding_fields
-from jaxdl.train.folder import (
-    differing_fields,
-    open_folder,
-    read_config,
-    read_json,
-    write_json,
-)
+from jaxdl.train.disk import write_sealed
+from jaxdl.train.folder import differing_fields, open_folder, read_config
 
 IDENTITY = {
     "experiment": "toy",
@@ -45,7 +39,7 @@ def run_folder(tmp_path):
     """A folder with a run of IDENTITY, two levels deep."""
     folder = tmp_path / "runs" / "toy"
     (folder / "checkpoints" / "3").mkdir(parents=True)
-    write_json(folder / "config.json", WRITTEN)
+    write_sealed(folder / "config.json", WRITTEN)
     (folder / "metrics.jsonl").write_text('{"step": 3}\n')
     (folder / "checkpoints" / "3" / "array").write_bytes(bytes(range(256)))
     return folder
@@ -95,7 +89,7 @@ def test_relative_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = Path("runs/toy")
     with open_folder(folder, IDENTITY, False):
-        write_json(folder / "config.json", WRITTEN)
+        write_sealed(folder / "config.json", WRITTEN)
     with open_folder(folder, IDENTITY, False) as found:
         assert found == WRITTEN
     with open_folder(folder, IDENTITY, True) as found:
@@ -137,7 +131,7 @@ def test_another_identity(run_folder, changes, part):
     [
         lambda folder: None,
         lambda folder: (folder / "config.json").write_text("{"),
-        lambda folder: write_json(folder / "config.json", {"experiment": "other"}),
+        lambda folder: write_sealed(folder / "config.json", {"experiment": "other"}),
     ],
     ids=["same", "damaged", "another"],
 )
@@ -172,12 +166,12 @@ def test_overwrite_twice_within_a_second(run_folder, monkeypatch):
     before = contents(run_folder)
     for i in range(3):
         with open_folder(run_folder, IDENTITY, True):
-            write_json(run_folder / "config.json", [i])
+            write_sealed(run_folder / "config.json", {"run": i})
     asides = [p for p in run_folder.parent.iterdir() if p != run_folder]
     assert len(asides) == 3
     kept = [contents(path) for path in asides]
     assert before in kept
-    assert sorted(json.loads((run_folder / "config.json").read_text())) == [2]
+    assert json.loads((run_folder / "config.json").read_text())["run"] == 2
 
 
 # Locks
@@ -227,7 +221,7 @@ def test_a_run_that_ended_while_we_waited_for_nothing(run_folder, monkeypatch):
     acquire = filelock.FileLock.acquire
 
     def slow_acquire(self, *args, **kwargs):
-        write_json(run_folder / "config.json", {**WRITTEN, "experiment": "other"})
+        write_sealed(run_folder / "config.json", {**WRITTEN, "experiment": "other"})
         return acquire(self, *args, **kwargs)
 
     monkeypatch.setattr(filelock.FileLock, "acquire", slow_acquire)
@@ -317,15 +311,10 @@ def test_configuration_is_a_folder(tmp_path):
     assert "config.json" in refused(tmp_path / "run")
 
 
-def test_read_json_names_what_is_missing(tmp_path):
-    with pytest.raises(InputError, match=r"holds no run \(result.json is missing\)"):
-        read_json(tmp_path / "result.json")
-
-
 def test_read_config(tmp_path):
     config = RunConfig(steps=7, seeds=3, log_every=5, out=Path("elsewhere"))
     written = {"experiment": "toy", "config": deciding_fields(config)}
-    write_json(tmp_path / "config.json", written)
+    write_sealed(tmp_path / "config.json", written)
     found = read_config(tmp_path, "toy", RunConfig)
     assert found == RunConfig(steps=7, seeds=3, out=tmp_path)
 
@@ -337,68 +326,12 @@ def test_read_config_of_another_experiment(tmp_path):
         height: int = 4
 
     written = {"experiment": "toy", "config": deciding_fields(Other())}
-    write_json(tmp_path / "config.json", written)
+    write_sealed(tmp_path / "config.json", written)
     with pytest.raises(InputError, match="another version.* height, width$"):
         read_config(tmp_path, "toy", RunConfig)
     with pytest.raises(InputError, match="a run of toy, not of gan"):
         read_config(tmp_path, "gan", Other)
     assert read_config(tmp_path, "toy", Other) == Other(out=tmp_path)
-
-
-def test_write_json(tmp_path):
-    path = tmp_path / "a.json"
-    for value in ({"a": [1, 0.1, None, True]}, {"b": "c"}):
-        write_json(path, value)
-        assert json.loads(path.read_text()) == value
-        assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}], ids=str)
-def test_write_json_refuses_what_is_not_json(tmp_path, value):
-    path = tmp_path / "a.json"
-    write_json(path, [1])
-    with pytest.raises((ValueError, TypeError)):
-        write_json(path, {"a": 1, "b": value})
-    assert json.loads(path.read_text()) == [1]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_json_shows_no_partial_file(tmp_path):
-    """A reader beside the writer sees old or new contents, never half of them."""
-    path = tmp_path / "a.json"
-    values = [["a" * 100_000], ["b" * 200_000]]
-    write_json(path, values[0])
-    done = threading.Event()
-    seen = []
-
-    def read():
-        last = False
-        while not last:
-            last = done.is_set()  # so that there is a reading whatever the timing
-            seen.append(json.loads(path.read_text()))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for i in range(50):
-        write_json(path, values[i % 2])
-    done.set()
-    reader.join()
-    assert seen[-1] == values[1]  # the reader lived to see the last
-    assert all(value in values for value in seen)
-
-
-def test_write_json_that_is_stopped_keeps_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "a.json"
-    write_json(path, [1])
-
-    def fail(*args):
-        assert json.loads(path.read_text()) == [1]
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(folder_module.os, "replace", fail)
-    with pytest.raises(OSError):
-        write_json(path, [2])
-    assert json.loads(path.read_text()) == [1]
 
 
 # Differences

@@ -51,7 +51,7 @@ def finish(start, folder, executor, steps, *flags):
 
 def lines_without_clock(folder):
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [{**line, "clock": None} for line in lines]
+    return [{**line, "clock": None, "check": None} for line in lines]
 
 
 def newest(folder) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import random
 import struct
 import types
 
@@ -12,8 +13,9 @@ import rich.console
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from jaxdl.errors import RunError
 from jaxdl.train import log as log_module
-from jaxdl.train.log import Progress, RunLog
+from jaxdl.train.log import LogFile, Progress, RunLog, read_history
 
 CLOCK = {"seconds": 1.23456, "steps_per_second": 100.0}
 
@@ -72,7 +74,9 @@ def test_lines(tmp_path, new_log):
     log.write(2, CLOCK, evaluated={"score": [3.0, 4.0]})
     log.write(3, CLOCK, {"loss": [0.5, 0.1]}, {"score": [1.0, 2.0]})
     clock = {"seconds": 1.235, "steps_per_second": 100.0}
-    assert lines_of(tmp_path) == [
+    lines = lines_of(tmp_path)
+    assert len({line.pop("check") for line in lines}) == 3
+    assert lines == [
         {"step": 1, "train": {"loss": [1.5, 2.5]}, "clock": clock},
         {"step": 2, "eval": {"score": [3.0, 4.0]}, "clock": clock},
         {
@@ -123,7 +127,6 @@ def test_resume_cuts_what_came_later(tmp_path, new_log, resume_step):
     kept = [step for step in (2, 4, 6) if step <= resume_step]
     files = sorted(path.name for path in (tmp_path / "evaluations").iterdir())
     assert files == [f"{step:09d}.npz" for step in kept]
-    assert not (tmp_path / "metrics.tmp").exists()
     # Going on gives what never stopping gives.
     write_steps(log, range(min(resume_step, 6) + 1, 7))
     assert (tmp_path / "metrics.jsonl").read_text().splitlines() == before
@@ -148,13 +151,130 @@ def test_resume_after_a_line_that_a_kill_broke_off(
     assert path.read_text() == "".join(lines)
 
 
-def test_resume_removes_half_written_arrays(tmp_path, new_log):
+def test_half_written_arrays_are_no_arrays(tmp_path, new_log):
     log = new_log()
     write_steps(log, [1, 2])
     log.close()
-    (tmp_path / "evaluations" / "partial.tmp").write_bytes(b"PK")
-    new_log(2)
-    assert [p.name for p in (tmp_path / "evaluations").iterdir()] == ["000000002.npz"]
+    (tmp_path / "evaluations" / "000000004.npz.tmp").write_bytes(b"PK")
+    log = new_log(2)
+    write_steps(log, [3, 4])
+    names = sorted(path.name for path in (tmp_path / "evaluations").iterdir())
+    assert names == ["000000002.npz", "000000004.npz"]
+
+
+# Damage: what is read is what was written, or an error
+
+
+def flipped(contents: bytes, rng) -> bytes:
+    damaged = bytearray(contents)
+    damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+    return bytes(damaged)
+
+
+@pytest.fixture
+def finished(tmp_path, new_log):
+    """The folder of a closed log of six steps, and its history."""
+    log = new_log()
+    write_steps(log, range(1, 7))
+    log.close()
+    return tmp_path, read_history(tmp_path)
+
+
+def same(left, right) -> bool:
+    return all(
+        np.array_equal(a.steps, b.steps)
+        and a.values.keys() == b.values.keys()
+        and all(np.array_equal(a.values[name], b.values[name]) for name in a.values)
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "evaluations/000000004.npz"])
+def test_a_flipped_bit_is_never_another_number(finished, name):
+    folder, history = finished
+    contents = (folder / name).read_bytes()
+    rng = random.Random(name)
+    refused = 0
+    for _ in range(150):
+        (folder / name).write_bytes(flipped(contents, rng))
+        try:
+            found = read_history(folder)
+        except RunError as error:
+            refused += 1
+            assert str(folder / name) in str(error)
+        else:  # in the last line break, or in what an archive says twice
+            assert same(found, history)
+    assert refused >= 100
+
+
+def swap(lines):
+    return [lines[0], lines[2], lines[1], *lines[3:]]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [swap, lambda x: x[1:], lambda x: [*x[:2], *x[3:]], lambda x: [*x[:2], *x[1:]]],
+    ids=["swapped", "first_lost", "one_lost", "one_twice"],
+)
+def test_lines_are_in_their_places(finished, edit):
+    folder, _ = finished
+    lines = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "metrics.jsonl").write_bytes(b"".join(edit(lines)))
+    with pytest.raises(RunError, match=r"damaged at line [123]:"):
+        read_history(folder)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"7", b'{"check": 1}', b"[" * 100_000, b'{"step": 1' + b"0" * 5000 + b"}"],
+    ids=["list", "number", "no_step", "deep", "huge"],
+)
+def test_lines_of_another_form(finished, line):
+    folder, _ = finished
+    lines = (folder / "metrics.jsonl").read_bytes().splitlines()
+    (folder / "metrics.jsonl").write_bytes(b"\n".join([lines[0], line, *lines[2:]]))
+    with pytest.raises(RunError, match="damaged at line 2"):
+        read_history(folder)
+
+
+def test_arrays_of_another_step(finished):
+    folder, _ = finished
+    contents = (folder / "evaluations" / "000000002.npz").read_bytes()
+    (folder / "evaluations" / "000000004.npz").write_bytes(contents)
+    with pytest.raises(RunError, match="000000004.npz.*does not match its checksum"):
+        read_history(folder)
+
+
+def test_a_damaged_file_is_set_aside_whole(finished, new_log):
+    folder, _ = finished
+    path = folder / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([*lines[:3], lines[3].replace(b"loss", b"lost"), *lines[4:]])
+    path.write_bytes(damaged)
+    log = new_log(2)
+    assert (folder / "set-aside" / "metrics.jsonl").read_bytes() == damaged
+    write_steps(log, range(3, 7))
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_what_a_checkpoint_must_find(finished):
+    folder, _ = finished
+    checks = {line["step"]: line["check"] for line in lines_of(folder)}
+    log_file = LogFile(folder)
+    assert log_file.misses(-1, "") is None
+    assert all(log_file.misses(*each) is None for each in checks.items())
+    assert "of another run" in log_file.misses(3, checks[4])
+    path = folder / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:4]))
+    assert LogFile(folder).misses(4, checks[4]) is None
+    said = "ends at step 4, before the checkpoint's 5"
+    assert said in LogFile(folder).misses(5, checks[5])
+    path.write_bytes(b"".join([*lines[:3], b"x", *lines[4:]]))
+    assert LogFile(folder).misses(3, checks[3]) is None
+    assert "damaged at line 4" in LogFile(folder).misses(5, checks[5])
+    path.unlink()
+    assert "ends at step none" in LogFile(folder).misses(5, checks[5])
 
 
 # History

@@ -15,6 +15,7 @@ from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
 from jaxdl.train.config import config_hash
+from jaxdl.train.disk import read_sealed
 from jaxdl.train.experiment import Case, Phase, Sweep
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.run import load_run, run
@@ -87,9 +88,9 @@ def test_each_phase_draws_by_keys_of_its_own(untouched):
 
 def test_what_phases_leave_behind(untouched):
     record, _ = untouched
-    result = json.loads((record.folder / "result.json").read_text())
+    result = read_sealed(record.folder / "result.json")
     assert result == record.result
-    late = json.loads((record.folder / "late" / "result.json").read_text())
+    late = read_sealed(record.folder / "late" / "result.json")
     assert list(result["phases"]) == ["early", "between", "late"]
     assert result["phases"]["late"] == late
     assert result["metrics"] == late["metrics"]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import shutil
 import signal
 import time
 
@@ -16,6 +18,7 @@ from jaxdl.errors import InputError, RunError
 from jaxdl.train import loop
 from jaxdl.train import run as run_module
 from jaxdl.train.checkpoint import Checkpoints
+from jaxdl.train.disk import read_sealed
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
 from jaxdl.train.run import load_run, run
@@ -27,7 +30,9 @@ def lines_of(folder, clock=False):
     """The lines of metrics.jsonl, by default without what a clock decides."""
     text = (folder / "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
-    return lines if clock else [{**line, "clock": None} for line in lines]
+    return (
+        lines if clock else [{**line, "clock": None, "check": None} for line in lines]
+    )
 
 
 def stop_at(step, experiment, number=signal.SIGTERM):
@@ -70,7 +75,7 @@ def test_what_a_run_leaves_behind(untouched):
     config = json.loads((folder / "config.json").read_text())
     assert config["executor"] == fields["executor"]
     assert "out" not in config["config"] and "eval_every" not in config["config"]
-    result = json.loads((folder / "result.json").read_text())
+    result = read_sealed(folder / "result.json")
     assert result == record.result
     assert result["seeds"] == [0, 1] and result["steps"] == 60
     error = result["metrics"]["error"]
@@ -272,8 +277,8 @@ def truncate_arrays(folder):
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (damage_line, "metrics.jsonl is damaged at line 2"),
-        (drop_lines, "metrics.jsonl ends at step 7, before"),
+        (damage_line, "step 40 cannot be used: .*metrics.jsonl is damaged at line 2"),
+        (drop_lines, "step 40 cannot be used: .*metrics.jsonl ends at step 7, before"),
         (truncate_arrays, "000000020.npz is missing or damaged"),
     ],
     ids=["a line", "lines missing", "arrays"],
@@ -285,6 +290,113 @@ def test_a_damaged_log_is_named(tmp_path, damage, message):
     damage(cfg.out)
     with pytest.raises(RunError, match=message):
         run("toy", experiment, DATA, cfg)
+
+
+def contents_of(folder):
+    """Every file below but those that any start of a run renews."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    kept = (p for p in paths if p.name != ".lock" and "tfevents" not in p.name)
+    return {path.relative_to(folder): path.read_bytes() for path in kept}
+
+
+def lose_last_line(path):
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def change_last_line(path):
+    contents = bytearray(path.read_bytes())
+    contents[-60] ^= 1
+    path.write_bytes(contents)
+
+
+@pytest.mark.parametrize("damage", [lose_last_line, change_last_line])
+def test_a_damaged_log_falls_back_to_the_newest_checkpoint_that_fits(
+    untouched, tmp_path, capsys, damage
+):
+    record, fields = untouched
+    cfg = Config(**fields, save_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", stop_at(40, experiment), DATA, cfg)
+    damage(cfg.out / "metrics.jsonl")
+    before = contents_of(cfg.out)
+    capsys.readouterr()
+    resumed = run("toy", experiment, DATA, cfg)
+    out, err = capsys.readouterr()
+    assert "going on from the checkpoint of step 30" in out
+    assert "checkpoints/40 cannot be used: " in err
+    assert resumed.result["state_sha256"] == record.result["state_sha256"]
+    assert lines_of(cfg.out) == lines_of(record.folder)
+    aside = contents_of(cfg.out / "set-aside")
+    for path, content in before.items():  # nothing but old checkpoints is gone
+        if "40" in path.parts:
+            assert aside[path.relative_to("checkpoints")] == content
+    if damage is change_last_line:
+        name = pathlib.Path("metrics.jsonl")
+        assert aside[name] == before[name] and "metrics.jsonl is damaged" in err
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"learning_rate": 2e-2}, "config.learning_rate: 0.02, now 0.01"),
+        ({"seed": 5}, "config.seed: 5, now 0"),
+        ({"executor": "vmap"}, "executor: vmap, now sequential"),
+    ],
+    ids=["rate", "seed", "executor"],
+)
+def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, change, said):
+    fields = {"steps": 40, "eval_every": 20, "seeds": 2, "executor": "sequential"}
+    cfg = Config(**fields, out=tmp_path / "run")
+    other = Config(**fields | change, out=tmp_path / "other")
+    run("toy", stop_at(20, make_experiment(cfg)), DATA, cfg)
+    run("toy", make_experiment(other), DATA, other)
+    for name in ("40", "40.sha256.json"):
+        shutil.move(other.out / "checkpoints" / name, cfg.out / "checkpoints" / name)
+    before = contents_of(cfg.out)
+    with pytest.raises(InputError, match=f"40 is of another run .*{said}"):
+        run("toy", make_experiment(cfg), DATA, cfg)
+    assert contents_of(cfg.out) == before
+    shutil.copy(other.out / "result.json", cfg.out / "result.json")
+    with pytest.raises(InputError, match="40 is of another run"):
+        load_trees(cfg.out)
+    with pytest.raises(InputError, match="40 is of another run"):
+        load_run(cfg.out, make_experiment(cfg), DATA)
+
+
+def test_a_finished_run_whose_log_lost_a_line_has_no_history(untouched, tmp_path):
+    cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
+    assert run("toy", make_experiment(cfg), DATA, cfg).history is not None
+    lose_last_line(cfg.out / "metrics.jsonl")
+    again = run("toy", make_experiment(cfg), DATA, cfg)
+    assert again.history is None and again.states is not None
+
+
+SETTINGS = {
+    "enable_x64": jax.enable_x64(True),
+    "threefry_partitionable": jax.threefry_partitionable(False),
+    "default_prng_impl": jax.default_prng_impl("rbg"),
+    "default_matmul_precision": jax.default_matmul_precision("highest"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_other_settings_of_jax_are_another_run(briefly_untouched, name):
+    record, fields = briefly_untouched
+    cfg = Config(**fields, out=record.folder)
+    before = contents_of(record.folder)
+    with pytest.raises(InputError, match=f"settings.{name}: "), SETTINGS[name]:
+        run("toy", make_experiment(cfg), DATA, cfg)
+    assert contents_of(record.folder) == before
+
+
+def test_other_flags_of_xla_are_told(tmp_path, monkeypatch, capsys):
+    cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=a")
+    run("toy", stop_at(10, make_experiment(cfg)), DATA, cfg)
+    assert "xla_flags" not in capsys.readouterr().err
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=b")
+    run("toy", make_experiment(cfg), DATA, cfg)
+    assert "with other xla_flags: its bits may differ" in capsys.readouterr().err
 
 
 def test_steps_zero_evaluates_only(tmp_path):
@@ -308,8 +420,8 @@ def test_a_runner_that_forgets_part_of_the_state_is_caught(
     run("toy", stop_at(20, experiment), DATA, cfg)
     restore = Checkpoints.restore
 
-    def forgetful(self, like):
-        found = restore(self, like)
+    def forgetful(self, like, fits=None):
+        found = restore(self, like, fits)
         fresh = jax.tree.map(
             lambda leaf: (
                 jax.random.key(0)
@@ -415,7 +527,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch, what):
     with pytest.raises(RunError, match="full.*same command again"):
         run("toy", experiment._replace(evaluate=evaluate), DATA, cfg)
     monkeypatch.undo()
-    assert Checkpoints(cfg.out / "checkpoints", print).newest() == 20
+    assert Checkpoints(cfg.out / "checkpoints", print, {}).newest() == 20
     assert run("toy", experiment, DATA, cfg).exit_code == 0
 
 

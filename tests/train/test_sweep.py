@@ -1,7 +1,6 @@
 """Sweeps: the cases' own runs, gone on with where they stopped, in one ledger entry."""
 
 import dataclasses
-import json
 import os
 import signal
 
@@ -11,6 +10,7 @@ from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.rows import ledger_rows
+from jaxdl.train.disk import read_sealed
 from jaxdl.train.experiment import Case, Sweep
 from jaxdl.train.run import run
 
@@ -62,7 +62,7 @@ def test_cases_are_runs_of_their_own(untouched, tmp_path):
     record, drawn = untouched
     assert record.exit_code == 0 and list(record.parts) == list(RATES)
     for name in RATES:
-        case = json.loads((record.folder / name / "result.json").read_text())
+        case = read_sealed(record.folder / name / "result.json")
         assert record.result["cases"][name] == case
         assert drawn[0][name] == case["metrics"]["error"]
     assert (record.folder / "figures" / "all.png").stat().st_size > 0
@@ -76,7 +76,7 @@ def test_cases_are_runs_of_their_own(untouched, tmp_path):
 def test_result_is_written_once_and_names_no_path(untouched):
     record, _ = untouched
     written = (record.folder / "result.json").read_text()
-    assert json.loads(written) == record.result
+    assert read_sealed(record.folder / "result.json") == record.result
     assert str(record.folder) not in written
     assert str(record.folder) not in (record.folder / "config.json").read_text()
     assert len(record.result["state_sha256"]) == 64

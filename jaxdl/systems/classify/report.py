@@ -97,7 +97,7 @@ def as_json(cfg: Any, classes, found: Found, notes, counts, pretrained) -> str:
 
 def record(path: Path, result: dict[str, Any]) -> None:
     """Writes a result; what was printed stays valid if that fails."""
-    from jaxdl.train.folder import write_json
+    from jaxdl.train.disk import write_json
 
     try:
         write_json(path, result)

@@ -13,7 +13,7 @@ from jaxdl.errors import InputError
 from jaxdl.models.lenet import NUM_CLASSES, build_lenet
 from jaxdl.systems.dcgan.coloured import PREFIX
 from jaxdl.systems.dcgan.measures import fitted_to
-from jaxdl.train.folder import read_json
+from jaxdl.train.disk import read_sealed
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
 
@@ -49,7 +49,7 @@ def load_lenet(folder: str | Path) -> Classifier:
       RunError: if its final checkpoint is missing or damaged.
     """
     folder = Path(folder)
-    written = read_json(folder / "config.json")
+    written = read_sealed(folder / "config.json")
     if (name := written.get("experiment")) != "lenet":
         raise InputError(
             f"{folder} holds a run of {name}, not of lenet: name a finished run of "
@@ -70,7 +70,7 @@ def load_lenet(folder: str | Path) -> Classifier:
             "config.json): run experiments/lenet.py again"
         ) from None
     state = load_trees(folder)[0]
-    result, digest = read_json(folder / "result.json"), state_sha256(state)
+    result, digest = read_sealed(folder / "result.json"), state_sha256(state)
     if result.get("state_sha256_per_seed", [None])[0] != digest:
         raise InputError(
             f"the result.json in {folder} is not of the weights in its checkpoint: run "

@@ -9,6 +9,7 @@ import pytest
 
 from jaxdl.errors import InputError
 from jaxdl.systems.dcgan.classifier import load_lenet
+from jaxdl.train.disk import read_sealed, write_sealed
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = "--steps 2 --batch-size 4 --block-steps 2 --eval-every 2 --model modern".split()
@@ -54,7 +55,7 @@ def spoiled(finished, tmp_path, change):
 def rewrite(**fields):
     def change(folder):
         path = folder / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+        write_sealed(path, read_sealed(path) | fields)
 
     return change
 
