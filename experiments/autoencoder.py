@@ -8,6 +8,8 @@ for logistic PCA, 3.00 for a deep autoencoder; ours: experiments/results. Digits
 three minutes on two CPU cores, all cases; MNIST takes six minutes a seed of a deep net.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 from typing import Any, cast

@@ -12,6 +12,8 @@ n01440764_tench.JPEG, can be counted. Nothing is trained; ten seconds on two CPU
 for 120 pictures.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import hashlib
 import os

@@ -11,6 +11,8 @@ only with others in the features of the same run, whose digest stands in each ro
 `--networks mlp` a fully connected pair (256 units) is trained by the same recipe.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 from pathlib import Path

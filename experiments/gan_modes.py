@@ -15,6 +15,8 @@ and samples to evaluate are made with the statistics of 10,000 latents in each
 normalised layer (they use running means over training).
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 from typing import Literal
@@ -22,6 +24,7 @@ from typing import Literal
 from jaxdl.adversarial.health import health_remarks
 from jaxdl.cli import start
 from jaxdl.errors import InputError
+from jaxdl.printing import say
 from jaxdl.systems.gan_modes.data import Mixture, grid, ring
 from jaxdl.systems.gan_modes.figures import mode_figures
 from jaxdl.systems.gan_modes.measures import make_modes_evaluate, make_sample
@@ -100,7 +103,7 @@ def train(cfg: Config) -> int:
     record = run(*plan(cfg))
     if record.result is not None:
         results = {name: part.result for name, part in record.parts.items()}
-        print("\n".join(differences(results)), flush=True)
+        say("\n".join(differences(results)))
     return record.exit_code
 
 

@@ -14,6 +14,8 @@ that it can reach at all; `mlp` is a generator without a density, of which sampl
 all that is known: its figures are estimates, and named so.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import itertools
 import sys

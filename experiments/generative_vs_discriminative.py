@@ -15,6 +15,8 @@ a minute on two CPU cores; MNIST takes minutes a seed. Errors of the computed pr
 are exact; discriminant analysis is worst with about as many points as inputs.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import sys

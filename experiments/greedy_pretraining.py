@@ -12,6 +12,8 @@ experiments/results. Digits take two minutes on two CPU cores, MNIST basic a min
 case and seed, MNIST two to four.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import math
 import sys

@@ -10,6 +10,8 @@ experiments/results. Our output layer is a softmax, our optimizer AdamW. Two min
 seed on two CPU cores.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import math
 import sys

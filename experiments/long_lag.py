@@ -25,6 +25,8 @@ does not learn lag 500: after 300,000 sequences ten seeds were no better than a 
 answer.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import sys

@@ -11,6 +11,8 @@ takes more mistakes than Novikoff's bound: `certified` and `within_bound`, share
 examples once, in an order drawn anew for each epoch; all learn at once, from weights 0.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 from typing import Any, Literal

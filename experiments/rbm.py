@@ -10,6 +10,8 @@ Digits take half a minute on two CPU cores, MNIST with 500 hidden units three mi
 seed.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import math
 import sys

@@ -17,6 +17,8 @@ before it has learned anything: with 1 it is 0.73 a step, 10^-68 over a lag of 5
 here, but a GRU could be begun likewise.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import itertools
 import sys

@@ -12,6 +12,8 @@ own; test error against training size: experiments/results. About twelve minutes
 CPU cores.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import itertools
 import sys

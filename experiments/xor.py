@@ -16,6 +16,8 @@ derivatives of unit_step and sign are 0: only their output layer learns, and wha
 solve was lucky from the start. Two softmax units are one sigmoid, and solve nothing.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import itertools
 import sys

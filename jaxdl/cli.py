@@ -5,9 +5,9 @@ import dataclasses
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
@@ -47,8 +47,12 @@ def start(
     """
     escape_unencodable()
     try:
-        given = _parse(config, sys.argv[1:] if argv is None else argv, select, prog)
-        return command(given)
+        _require_working_folder()
+        words = sys.argv[1:] if argv is None else argv
+        _refuse_empty_paths(config, words)
+        given = _parse(config, words, select, prog)
+        with pinned(), _known_failures():
+            return command(given)
     except SystemExit as exit:  # tyro's, after --help or flags it refuses
         flush()
         return exit.code if isinstance(exit.code, int) else 1
@@ -60,6 +64,87 @@ def start(
     except KeyboardInterrupt:
         print("interrupted; what was saved before is kept", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def pinned() -> Generator[None, None, None]:
+    """JAX with the settings that every recorded number was computed with.
+
+    What the environment or an earlier import set (JAX_ENABLE_X64,
+    JAX_DEFAULT_PRNG_IMPL, JAX_THREEFRY_PARTITIONABLE, JAX_NUMPY_DTYPE_PROMOTION,
+    JAX_DEFAULT_MATMUL_PRECISION) does not count inside.
+    """
+    import jax
+
+    with (
+        jax.enable_x64(False),
+        jax.default_prng_impl("threefry2x32"),
+        jax.threefry_partitionable(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.default_matmul_precision(None),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _known_failures() -> Generator[None, None, None]:
+    """Turn what JAX raises for want of memory or of a device into one sentence."""
+    try:
+        yield
+    except MemoryError as error:
+        raise RunError(_no_memory(str(error))) from error
+    except RuntimeError as error:
+        said = " ".join(str(error).split())
+        if "RESOURCE_EXHAUSTED" in said or "out of memory" in said.lower():
+            raise RunError(_no_memory(said)) from error
+        if said.startswith(("Unable to initialize backend", "Unknown backend")):
+            platforms = os.environ.get("JAX_PLATFORMS")
+            raise InputError(
+                f"JAX cannot use the platform {platforms or 'it was given'} ({said}): "
+                "set JAX_PLATFORMS to one that this machine has, such as cpu, or unset "
+                "it"
+            ) from error
+        raise
+
+
+def _no_memory(said: str) -> str:
+    return (
+        f"there is not enough memory ({said[:200] or 'none was left'}): what was saved "
+        "is kept; make the batch, the network or the number of seeds smaller"
+    )
+
+
+def _require_working_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError(
+            "the working folder is gone: change to one that is there"
+        ) from None
+
+
+def _refuse_empty_paths(
+    config: type[Any] | Mapping[str, Any], words: Sequence[str]
+) -> None:
+    """Refuse "" for a path, which would be the working folder.
+
+    Raises:
+      InputError: naming the flag.
+    """
+    if isinstance(config, Mapping):
+        config = type(next(iter(config.values())))
+    for name, hint in get_type_hints(config).items():
+        flag = "--" + name.replace("_", "-")
+        if Path not in (hint, *get_args(hint)):
+            continue
+        for i, word in enumerate(words):
+            given, equals, value = word.partition("=")
+            value = value if equals else "".join(words[i + 1 : i + 2])
+            if given.replace("_", "-") == flag and not value:
+                raise InputError(
+                    f"{flag} is empty: give the name of a folder or file, or leave the "
+                    "flag out"
+                )
 
 
 def _parse(

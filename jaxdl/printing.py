@@ -46,22 +46,29 @@ def say(text: str, file: Any = None) -> None:
 
 
 def quietly(write: Callable[[], object]) -> None:
-    """Write to the standard streams; once the reader is gone, to nowhere."""
+    """Write to the standard streams; once they take nothing more, to nowhere."""
     try:
         write()
-    except BrokenPipeError:
+    except OSError:
         flush()
 
 
 def flush() -> None:
-    """Write out what the standard streams hold back, unless the reader is gone."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
+    """Write out what the standard streams hold back.
+
+    A stream whose reader is gone leads nowhere from then on, and so does one whose disk
+    is full, which standard error tells.
+    """
+    for stream in filter(None, (sys.stderr, sys.stdout)):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                cause = f"{error.strerror or error}: what follows is not printed"
+                say(f"warning: standard output cannot be written ({cause})", sys.stderr)
 
 
 def escape_unencodable() -> None:

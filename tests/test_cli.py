@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxdl import cli
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.readme import markers
+from jaxdl.train.provenance import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(ROOT.glob("experiments/*.py"))
@@ -84,6 +88,96 @@ def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
     monkeypatch.delenv("JAXDL_DEBUG", raising=False)
     with pytest.raises(ZeroDivisionError):
         cli.start(Toy, lambda config: 1 // 0, [])
+
+
+def test_what_computes_is_pinned(monkeypatch):
+    """Neither the environment nor an earlier setting reaches a script's numbers."""
+
+    def command(config):
+        draw = jax.jit(lambda key: jax.random.normal(key, (3,)))(jax.random.key(7))
+        kept.append((np.asarray(draw), str(jnp.arange(3).dtype), settings()))
+        return 0
+
+    kept = []
+    assert cli.start(Toy, command, []) == 0
+    with (
+        jax.enable_x64(True),
+        jax.threefry_partitionable(False),
+        jax.default_prng_impl("rbg"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.default_matmul_precision("bfloat16"),
+    ):
+        assert cli.start(Toy, command, []) == 0
+    (draw, dtype, found), (again, dtype_again, found_again) = kept
+    np.testing.assert_array_equal(draw, again)
+    assert dtype == dtype_again == "int32" and found == found_again
+
+
+@pytest.mark.parametrize(
+    "error, code, said",
+    [
+        (MemoryError("Unable to allocate 8 TiB"), 3, "not enough memory (Unable to"),
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating"),
+            *(3, "not enough memory (RESOURCE_EXHAUSTED: Out of memory"),
+        ),
+        (
+            RuntimeError("Unable to initialize backend 'cuda': no GPU found"),
+            *(2, "cannot use the platform cuda (Unable to initialize backend 'cuda'"),
+        ),
+    ],
+    ids=["numpy", "xla", "platform"],
+)
+def test_what_jax_lacks_is_one_sentence(error, code, said, capsys, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+
+    def command(config):
+        raise error
+
+    assert cli.start(Toy, command, []) == code
+    out, err = capsys.readouterr()
+    assert out == "" and said in err and err.count("\n") == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """Reads and writes."""
+
+    out_dir: Path | None = None
+    files: tuple[Path, ...] = ()
+    name: str = "a"
+
+
+@pytest.mark.parametrize(
+    "argv, flag",
+    [
+        (["--out-dir", ""], "--out-dir"),
+        (["--out-dir="], "--out-dir"),
+        (["--name", "", "--out_dir", ""], "--out-dir"),
+        (["--files", ""], "--files"),
+        (["--out-dir"], "--out-dir"),
+    ],
+    ids=["word", "equals", "underscore", "several", "missing"],
+)
+def test_an_empty_path_is_refused(argv, flag, capsys):
+    code = cli.start(Paths, lambda config: pytest.fail("it was run"), argv)
+    err = capsys.readouterr().err
+    assert code == 2 and f"{flag} is empty" in err and err.count("\n") == 1
+
+
+def test_other_empty_words_are_no_mistake():
+    given = []
+    argv = ["--name", "", "--out-dir", "here"]
+    assert cli.start(Paths, lambda config: given.append(config) or 0, argv) == 0
+    assert given == [Paths(Path("here"), (), "")]
+
+
+def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.start(Paths, lambda config: pytest.fail("it was run"), []) == 2
+    assert "the working folder is gone" in capsys.readouterr().err
 
 
 def test_interrupt(capsys):

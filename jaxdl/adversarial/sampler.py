@@ -18,6 +18,7 @@ from jaxdl.errors import InputError
 from jaxdl.figures.grids import save_images
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.ops.images import to_bytes, unit_pixels
+from jaxdl.printing import say
 from jaxdl.types import ApplyFn, Model, Params, PRNGKey
 
 STRIP_IMAGES = 20
@@ -140,5 +141,5 @@ def draw(
     gen_params, sampler = restore(out)
     key = jax.random.fold_in(jax.random.key(seed), 4)
     images = sampler.images(gen_params, key, num)
-    print(save_images(images, out / "samples", f"{num}-seed-{seed}"))
+    say(str(save_images(images, out / "samples", f"{num}-seed-{seed}")))
     return 0

@@ -62,7 +62,7 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     write_json(path, {**whole, SEAL: digest_of(whole)})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path) -> Any:
     """The JSON object that `write_sealed` wrote.
 
     Raises:

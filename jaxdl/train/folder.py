@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jaxdl.errors import InputError
+from jaxdl.printing import say
 from jaxdl.train.config import RunConfig
 from jaxdl.train.disk import read_sealed
 
@@ -89,6 +90,12 @@ def open_folder(
 
     folder = folder.absolute()  # "." has no name, and may itself be set aside
     try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"the name of {folder} is not UTF-8: name another folder with --out"
+        ) from None
+    try:
         found = _inspect(folder, identity, overwrite)
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / LOCK, timeout=0)
@@ -107,7 +114,7 @@ def open_folder(
         if overwrite and found is not None:
             aside = _unused_name(folder)
             folder.rename(aside)
-            print(f"the earlier run was set aside as {aside}", flush=True)
+            say(f"the earlier run was set aside as {aside}")
             lock.release()
             folder.mkdir(exist_ok=True)
             lock = filelock.FileLock(folder / LOCK, timeout=0)

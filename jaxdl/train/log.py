@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from jaxdl.errors import RunError
+from jaxdl.printing import say
 from jaxdl.train.disk import set_aside, write_whole
 from jaxdl.train.leaves import leaf_digests
 from jaxdl.types import History, Series
@@ -391,7 +392,7 @@ class Progress:
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, flush=True)
+            say(text)
 
     def close(self) -> None:
         """Take the bar off the terminal's hands."""

@@ -17,6 +17,7 @@ import numpy as np
 from jaxdl.errors import RunError
 from jaxdl.ledger.schema import MetricResult, RunResult
 from jaxdl.measures.statistics import mean_ci95
+from jaxdl.printing import say
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.config import RunConfig, config_hash
@@ -32,7 +33,7 @@ from jaxdl.types import State
 
 def warn(text: str) -> None:
     """A line on standard error."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)
+    say(f"warning: {text}", sys.stderr)
 
 
 class _Interrupt:
@@ -162,12 +163,12 @@ class Loop:
             warn(f"{logged.path} is damaged at line {logged.damaged}: it is set aside")
         if restored is None:
             if logged.path.exists():
-                print("no checkpoint had been saved: starting again", flush=True)
+                say("no checkpoint had been saved: starting again")
             return init(), 0
         self.checkpoints.set_aside_after(restored.step)
         self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
         self.peak_memory = restored.notes["peak_memory_bytes"]
-        print(f"going on from the checkpoint of step {restored.step}", flush=True)
+        say(f"going on from the checkpoint of step {restored.step}")
         return restored.state, restored.step
 
     def _advance(self, states, step: int, interrupt: _Interrupt) -> tuple[Any, int]:
@@ -383,15 +384,18 @@ def _block_length(gap: int, block_steps: int) -> int:
 
 def print_result(result: Mapping[str, Any], folder: Path) -> None:
     """Print the metrics of a run, and where it is."""
+    lines = []
     for name, metric in result["metrics"].items():
         low_high = metric["ci95"]
         interval = (
             "" if low_high is None else "  95 % [{:.4g}, {:.4g}]".format(*low_high)
         )
-        print(f"{name:>20}  {metric['mean']:.4g}{interval}")
+        lines.append(f"{name:>20}  {metric['mean']:.4g}{interval}")
     for name, remarks in result.get("remarks", {}).items():
         for seed, remark in zip(result["seeds"], remarks, strict=True):
-            print(f"{name:>20}  seed {seed}: {remark['text']}")
-    print(f"{len(result['seeds'])} seed(s), {result['steps']} steps, ", end="")
-    print(f"{result['wall_seconds']:.1f} s; state {result['state_sha256'][:16]}")
-    print(f"figures and result.json: {folder}", flush=True)
+            lines.append(f"{name:>20}  seed {seed}: {remark['text']}")
+    lines.append(
+        f"{len(result['seeds'])} seed(s), {result['steps']} steps, "
+        f"{result['wall_seconds']:.1f} s; state {result['state_sha256'][:16]}"
+    )
+    say("\n".join([*lines, f"figures and result.json: {folder}"]))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import jax
 
 from jaxdl.errors import InputError, RunError
+from jaxdl.printing import say
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import is_disk_full
 from jaxdl.train.config import RunConfig, deciding_fields, run_folder
@@ -22,6 +23,7 @@ from jaxdl.train.folder import open_folder, save_figures
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
+from jaxdl.train.memory import array_bytes, largest_bytes, require_memory
 from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
 from jaxdl.train.results import phases_result, sweep_result
 from jaxdl.train.seeds import ExecutorName, choose_executor, seed_keys, step_flop
@@ -76,7 +78,7 @@ def run(name: str, work: Work, data: Any, config: RunConfig) -> Record:
     work = built(work, config, data)
     check_step(work, data, config)
     folder = run_folder(name, data.name, config)
-    print(f"run folder: {folder}", flush=True)
+    say(f"run folder: {folder}")
     # Orbax refuses relative paths; "." may be set aside.
     return _run(_Node(name, work, data, config, folder.absolute()), _Before())
 
@@ -205,9 +207,9 @@ def _run_parts(node: _Node, before: _Before) -> tuple[dict[str, Record], Record 
     parts = list(_parts(node))
     records: dict[str, Record] = {}
     for position, (name, part) in enumerate(parts, start=1):
-        print(f"\n{kind} {name}, {position} of {len(parts)}", flush=True)
+        say(f"\n{kind} {name}, {position} of {len(parts)}")
         if is_sweep:
-            print(f"run folder: {part.folder}", flush=True)
+            say(f"run folder: {part.folder}")
         record = records[name] = _run(part, before)
         if record.exit_code:
             if is_sweep:  # states of one case are not the sweep's
@@ -242,7 +244,7 @@ def _finish(
     config, folder, data = node.config, node.folder, node.data
     if is_sweep:
         count = len(records)
-        print(f"\n{count} cases; figures and result.json: {folder}", flush=True)
+        say(f"\n{count} cases; figures and result.json: {folder}")
         return Record(config, folder, data, None, None, result, 0, records)
     last = list(records.values())[-1]
     return Record(config, folder, data, last.states, last.history, result, 0, records)
@@ -264,7 +266,8 @@ def check_step(work: Work, data: Any, config: RunConfig) -> None:
     """Trace one step of every training, so that what cannot work is refused early.
 
     Raises:
-      InputError: as the experiments' functions do; or if names cannot be folders.
+      InputError: as the experiments' functions do; if names cannot be folders; or if
+        the states, the data and the largest array of a step exceed the memory.
     """
     work = built(work, config, data)
     if isinstance(work, Sweep):
@@ -279,7 +282,16 @@ def check_step(work: Work, data: Any, config: RunConfig) -> None:
         previous = None
         for phase in training.phases:
             step = first_step(phase.experiment, config.batch_size)
-            previous, _ = jax.eval_shape(step, data, keys, previous)
+            trace = jax.make_jaxpr(step, return_shape=True)
+            traced, (previous, metrics) = trace(data, keys, previous)
+            at_once = config.seeds if config.executor == "vmap" else 1
+            block = min(config.block_steps, max(phase.steps, 1))
+            require_memory(
+                array_bytes(data)
+                + config.seeds * array_bytes(previous)
+                + at_once * largest_bytes(traced.jaxpr)
+                + block * config.seeds * array_bytes(metrics)
+            )
 
 
 def check_folder_names(kind: str, names: Iterable[str]) -> None:

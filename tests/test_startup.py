@@ -1,0 +1,97 @@
+"""A script ends cleanly at Ctrl-C from its first line on, whatever it is doing."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jaxdl.registry import PROJECT, find_systems
+
+SCRIPT = """
+import jaxdl.startup
+print("ready", flush=True)
+import time
+def busy():
+    try:
+        while True:
+            time.sleep(0.01)
+    except BaseException as error:  # what a callback of C++ does
+        print("swallowed", error, flush=True)
+busy()
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Starts a script of a system outside the project; gives process and output."""
+    (tmp_path / "experiments").mkdir()
+
+    def start(text, folder="experiments", **changes):
+        path = tmp_path / folder / "mine.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        env = {**os.environ, "JAXDL_SYSTEMS": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+        pipe = subprocess.PIPE
+        options = {"stdout": pipe, "stderr": pipe, "text": True, "env": env} | changes
+        return subprocess.Popen([sys.executable, str(path)], **options)
+
+    return start
+
+
+def interrupted(process):
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_no_exception_is_raised_where_it_could_be_swallowed(script):
+    said = "\ninterrupted; what was saved is kept\n"
+    assert interrupted(script(SCRIPT)) == (130, "", said)
+
+
+def test_a_program_that_only_imports_jaxdl_keeps_its_interrupts(script):
+    code, out, err = interrupted(script(SCRIPT, folder="elsewhere"))
+    assert (code, out, err) == (0, "swallowed \n", "")
+
+
+def test_an_ignored_interrupt_stays_ignored(script):
+    """As in a shell's background job."""
+    text = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SCRIPT
+    process = script(text)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+
+
+def test_closed_streams_are_never_a_file_of_ours(script, tmp_path):
+    """A file opened while descriptor 1 is free would get what C++ prints."""
+    text = (
+        "import os, sys\nos.close(1); os.close(2)\nimport jaxdl.startup\n"
+        "fd = os.open(sys.argv[0] + '.out', os.O_CREAT | os.O_WRONLY)\n"
+        "os.write(1, b'noise'); os.write(2, b'noise'); os.write(fd, b'data')"
+    )
+    process = script(text)
+    process.communicate()
+    assert process.returncode == 0
+    assert (tmp_path / "experiments" / "mine.py.out").read_text() == "data"
+
+
+@pytest.mark.parametrize(
+    "path", [system.script for system in find_systems()], ids=lambda path: path.stem
+)
+def test_every_script_begins_with_it(path: Path):
+    """Importing JAX takes a second, in which Ctrl-C would end in a traceback."""
+    nodes = ast.parse(path.read_text()).body
+    first = next(
+        node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    assert ast.unparse(first) == "import jaxdl.startup"

@@ -1,0 +1,95 @@
+"""Memory that a run needs, told before any is allocated."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from toy_experiment import Config, examples, make_experiment
+
+from jaxdl.errors import InputError
+from jaxdl.train import memory
+from jaxdl.train.memory import array_bytes, largest_bytes, memory_bytes
+from jaxdl.train.run import check_step, run
+
+DATA = examples()
+
+
+def test_bytes_of_trees():
+    tree = {"a": jnp.zeros((3, 5)), "b": [jnp.zeros(7, jnp.bfloat16), None, 3.0]}
+    assert array_bytes(tree) == 60 + 14
+    assert array_bytes(jax.eval_shape(lambda: tree["a"])) == 60
+
+
+def in_a_loop(x):
+    def body(carry, row):
+        return carry, jnp.outer(row, row) @ row
+
+    return jax.lax.scan(body, 0.0, x)[1].sum()
+
+
+def in_a_branch(x):
+    return jax.lax.cond(x[0, 0] > 0, lambda: x.T @ x, lambda: jnp.zeros((20, 20)))
+
+
+@pytest.mark.parametrize(
+    "fn, largest",
+    [
+        (lambda x: jnp.broadcast_to(x, (99, 4, 20)).sum(), 0),
+        (lambda x: (x.T @ x).sum(), 4 * 400),
+        (lambda x: (x @ x.T).sum(), 4 * 80),  # an argument of the product
+        (jax.jit(lambda x: (x.T @ x).sum()), 4 * 400),
+        (in_a_loop, 4 * 400),
+        (in_a_branch, 4 * 400),
+        (lambda x: jax.lax.scan(lambda c, _: (c, x), 0.0, length=9)[1], 4 * 720),
+    ],
+    ids=["broadcast", "product", "argument", "jit", "loop", "branch", "stacked"],
+)
+def test_the_largest_array_of_a_function(fn, largest):
+    traced = jax.make_jaxpr(fn)(jnp.zeros((4, 20)))
+    assert largest_bytes(traced.jaxpr) == largest
+
+
+def test_this_machine_has_some():
+    assert 1e8 < memory_bytes() < 1e14
+
+
+@pytest.mark.parametrize("text, limit", [("5000\n", 5000), ("max\n", None)])
+def test_a_container_has_less(monkeypatch, tmp_path, text, limit):
+    (tmp_path / "memory.max").write_text(text)
+    whole = memory_bytes()
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory_bytes() == (limit or whole)
+
+
+WEIGHTS = 4 * 16 * 16 * 3  # and Adam's two moments
+LARGE = 200_000
+
+
+def large_batch(data, key, step):
+    return {name: jnp.zeros((LARGE, 16)) for name in ("x", "y")}
+
+
+@pytest.mark.parametrize(
+    "flags, needed",
+    [
+        ({}, 4 * LARGE * 16),
+        ({"seeds": 50_000}, 50_000 * WEIGHTS),
+        ({"seeds": 8, "executor": "vmap"}, 8 * 4 * LARGE * 16),
+        ({"steps": 10**9, "block_steps": 3 * 10**7}, 4 * 3 * 10**7),
+    ],
+    ids=["batch", "seeds", "together", "block"],
+)
+def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, needed):
+    cfg = Config(**flags, out=tmp_path / "run")
+    experiment = make_experiment(cfg, batch=large_batch)
+    also = 4 * LARGE * 16 + 10**6  # the batch, where something else is larger
+    monkeypatch.setattr(memory, "memory_bytes", lambda: int(1.1 * needed) + also)
+    check_step(experiment, DATA, cfg)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: int(0.9 * needed))
+    with pytest.raises(InputError, match=r"needs at least .* GB of memory and has"):
+        run("toy", experiment, DATA, cfg)
+    assert not cfg.out.exists()
+
+
+def test_an_unknown_amount_refuses_nothing(monkeypatch):
+    monkeypatch.setattr(memory, "memory_bytes", lambda: None)
+    memory.require_memory(10**30)
