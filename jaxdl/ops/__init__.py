@@ -9,7 +9,9 @@ from jaxdl.ops.activations import leaky_relu as leaky_relu
 from jaxdl.ops.activations import linear as linear
 from jaxdl.ops.activations import maxout as maxout
 from jaxdl.ops.activations import piecewise_linear as piecewise_linear
+from jaxdl.ops.activations import relu as relu
 from jaxdl.ops.activations import sigmoid as sigmoid
+from jaxdl.ops.activations import sign as sign
 from jaxdl.ops.activations import silu as silu
 from jaxdl.ops.activations import softmax as softmax
 from jaxdl.ops.activations import softplus as softplus

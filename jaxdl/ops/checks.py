@@ -239,6 +239,16 @@ def _safe_sqrt(key):
     return Case(numerics.safe_sqrt, args, ("x",), hand=hand)
 
 
+def _within(key):
+    (x,) = draw_normals(key, (6,))
+
+    def fn(x):
+        return numerics.within(jnp.sin(x), -1, 1)
+
+    hand = lambda cotangent, x: (cotangent * jnp.cos(x),)  # noqa: E731
+    return Case(fn, (x,), ("x",), hand=hand)
+
+
 def _standard_normal_kl(key):
     def hand(cotangent, mean, log_variance):
         c = cotangent[:, None]
@@ -360,6 +370,7 @@ def _subjects() -> Iterator[Subject]:
         room + "diagonal_gaussian_log_density", _diagonal_gaussian_log_density
     )
     yield subject("ops.numerics.safe_sqrt", _safe_sqrt)
+    yield subject("ops.numerics.within", _within)
     room = "ops.boltzmann."
     yield subject(room + "free_energy", _free_energy)
     yield subject(room + "joint_energy", _joint_energy)

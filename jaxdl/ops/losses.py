@@ -3,10 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Int
 
 from jaxdl.errors import InputError
-from jaxdl.ops.activations import softplus
+from jaxdl.ops.activations import sigmoid, softplus
 from jaxdl.ops.numerics import is_known
 
 
@@ -64,8 +65,33 @@ def bernoulli_cross_entropy(
                 f"targets are from {low:.4g} to {high:.4g}: expected 0 to 1, as a "
                 "Bernoulli likelihood needs; divide bytes by 255, or take squared error"
             )
-    # -log(1 - p) = softplus(z), and -log p = softplus(z) - z.
-    return jnp.sum(softplus(logits) - targets * logits, axis=-1)
+    return jnp.sum(_bernoulli_terms(logits, targets), axis=-1)
+
+
+@jax.custom_jvp
+def _bernoulli_terms(z: jax.Array, t: jax.Array) -> jax.Array:
+    """-t log p - (1 - t) log(1 - p) = softplus(z) - t z, without its cancellation.
+
+    softplus(z) is max(z, 0) + softplus(-|z|), and what is left of max(z, 0) - t z is
+    |z| times the share of the other outcome, where t = 0 and 1 leave nothing.
+    """
+    other = jnp.where(z > 0, 1 - t, t)
+    straight = jnp.where(other == 0, 0, jnp.abs(z) * other)  # 0, for infinite z too
+    return straight + softplus(-jnp.abs(z))
+
+
+def _bernoulli_jvp(primals, tangents):
+    (z, t), (of_z, of_t) = primals, tangents
+    s = sigmoid(jnp.where(z > 0, -z, z))  # p - t = (1 - t) - (1 - p)
+    parts = []
+    if not isinstance(of_z, SymbolicZero):
+        parts.append(of_z * jnp.where(z > 0, (1 - t) - s, s - t))
+    if not isinstance(of_t, SymbolicZero):
+        parts.append(of_t * -z)
+    return _bernoulli_terms(z, t), sum(parts[1:], parts[0])
+
+
+_bernoulli_terms.defjvp(_bernoulli_jvp, symbolic_zeros=True)
 
 
 def _check_shapes(outputs: Array, targets: Array) -> None:

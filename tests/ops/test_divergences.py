@@ -206,11 +206,11 @@ def test_inequalities(p, q):
 def test_rounding_does_not_pass_the_bounds(k):
     """Float32 distributions, from equal to disjoint."""
     rng = np.random.default_rng(k)
-    z = rng.normal(size=(20_000, k)) * rng.choice([0, 0.1, 1, 5, 60], size=(20_000, 1))
-    shift = rng.choice([0, 1e-7, 1e-4, 1e-2, 1], size=(20_000, 1))
+    z = rng.normal(size=(4_000, k)) * rng.choice([0, 0.1, 1, 5, 60], size=(4_000, 1))
+    shift = rng.choice([0, 1e-7, 1e-4, 1e-2, 1], size=(4_000, 1))
     rows = log_softmax(np.stack([z, z + shift * rng.normal(size=z.shape)]), axis=-1)
     log_p, log_q = rows.astype(np.float32)
-    log_q[:2000] = log_p[:2000, ::-1]  # disjoint, where p is nearly certain
+    log_q[:400] = log_p[:400, ::-1]  # disjoint, where p is nearly certain
     found = jax.device_get(all_two(log_p, log_q))
     found["entropy"] = np.asarray(jax.jit(divergences.entropy)(log_p))
     assert all(value.min() >= 0 for value in found.values())
