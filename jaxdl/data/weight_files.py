@@ -207,9 +207,15 @@ def read_tfjs(folder: Path, sha256: Mapping[str, str]) -> Tensors:
                 content, digests[name] = read_file(folder / name, sha256)
                 parts.append(content)
             _read_group(folder, group, b"".join(parts), arrays)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise InputError(
             f"{path} is no TensorFlow.js layers model ({error!r}): name the folder of "
             "the original one"
@@ -232,6 +238,8 @@ def _read_group(
         )
     values, place = np.frombuffer(content, "<f4"), 0
     for name, shape in listed:
+        if name in arrays:
+            raise ValueError(f"it names {name!r} twice")
         size = math.prod(shape)
         arrays[name] = values[place : place + size].reshape(shape)
         place += size

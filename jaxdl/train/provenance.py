@@ -1,9 +1,9 @@
 """Where a number comes from: device, versions, commit, memory."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +69,7 @@ def git_commit() -> str | None:
 
 
 def peak_memory_bytes() -> int:
-    """Largest resident set of this process so far.
+    """Largest resident set of this process so far; 0 where no one counts it.
 
     On Linux from the kernel's own record: `getrusage` begins with the size of the
     process that started this one.
@@ -79,5 +79,9 @@ def peak_memory_bytes() -> int:
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    with contextlib.suppress(ImportError):  # Windows
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return 0

@@ -336,6 +336,10 @@ def edit(old, new):
     return damage
 
 
+def deepen(path):
+    path.write_text("[" * 100_000)
+
+
 def negate(path):
     values = np.fromfile(path, "<f4")
     values[-1] *= -1  # of the variances, which are last
@@ -354,6 +358,8 @@ def negate(path):
         ("model.json", edit("conv1-shard", "../conv1-shard"), "not beside it"),
         ("model.json", edit("[3, 3, 3, 1]", "[9, 3, 1]"), r"of shape \(9, 3, 1\)"),
         ("model.json", edit("weightsManifest", "weights"), "weightsManifest"),
+        ("model.json", deepen, "no TensorFlow.js layers model .*[Rr]ecursion"),
+        ("model.json", edit("conv1_bn/beta", "conv1_bn/gamma"), "names .* twice"),
     ],
 )
 def test_damaged_tfjs_files(name, damage, words, mobile, tmp_path):

@@ -1,11 +1,14 @@
 """Where a number comes from."""
 
+import ast
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,6 +17,8 @@ import pytest
 
 import jaxdl
 from jaxdl.train import provenance
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_versions():
@@ -99,3 +104,23 @@ def test_peak_memory():
     assert provenance.peak_memory_bytes() >= peak + 2**25
     del block
     assert provenance.peak_memory_bytes() >= peak + 2**25  # it never falls
+
+
+UNIX = "crypt fcntl grp nis ossaudiodev posix pty pwd resource spwd syslog termios tty"
+
+
+def test_nothing_imports_what_windows_lacks():
+    """At the top of a module, that is: inside functions it can be guarded."""
+    for path in [*ROOT.glob("jaxdl/**/*.py"), *ROOT.glob("experiments/*.py")]:
+        tree = ast.parse(path.read_text("utf-8"))
+        found = [node for node in tree.body if isinstance(node, ast.Import)]
+        names = {alias.name for node in found for alias in node.names}
+        names |= {x.module for x in tree.body if isinstance(x, ast.ImportFrom)}
+        assert names.isdisjoint(UNIX.split()), path
+
+
+def test_peak_memory_without_the_means_to_know_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert provenance.peak_memory_bytes() > 10e6 or sys.platform != "linux"
+    monkeypatch.setattr(provenance.Path, "exists", lambda path: False)
+    assert provenance.peak_memory_bytes() == 0
