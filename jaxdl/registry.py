@@ -19,7 +19,7 @@ from jaxdl.errors import InputError
 PROJECT = Path(__file__).resolve().parents[1]
 _ENTRIES = os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
 OUTSIDE = tuple(
-    dict.fromkeys(Path(x).expanduser().absolute() for x in _ENTRIES if x.strip())
+    dict.fromkeys(Path(os.path.expanduser(x)).absolute() for x in _ENTRIES if x.strip())
 )
 """Folders outside the project that hold `systems/` and `experiments/`."""
 

@@ -157,14 +157,14 @@ def prepare(
     from jaxdl.data import builders, source_files
 
     builder_cls = builders.BUILDERS[name]
-    data_dir = Path(
+    data_dir = _home(
         data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    ).expanduser()
+    )
     folder = data_dir / builder_cls.name / str(builder_cls.VERSION)
     if os.path.exists(folder):  # tensorflow-datasets moves it in place when whole
         return folder
     if source_dir is not None:
-        source_dir = Path(source_dir).expanduser().absolute()
+        source_dir = _home(source_dir).absolute()
         source_files.check_files(source_dir, builder_cls.SHA256)
         _write(builder_cls, data_dir, source_dir)
         return folder
@@ -191,6 +191,11 @@ def prepare(
             ) from error
         _write(builder_cls, data_dir, Path(downloads))
     return folder
+
+
+def _home(path: str | Path) -> Path:
+    """A path with ~ replaced, unless nobody has that home."""
+    return Path(os.path.expanduser(path))
 
 
 def _require_known(name: str, known: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ figure is a run's own note and gets no row.
 """
 
 import json
+import os
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -240,7 +241,7 @@ def ledger_rows(
     bounds = bounds or {}
     results: dict[str, RunResult] = {}
     for folder in [results_dir] if isinstance(results_dir, Path) else results_dir:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # the method raises for a long name
             raise InputError(
                 f"{folder}: no such folder; name one that holds result files"
             )

@@ -273,6 +273,13 @@ def test_unknown_name_far_from_any_gets_the_list():
         load_images("imagenet")
 
 
+@pytest.mark.parametrize("flag", ["source_dir", "data_dir"])
+def test_a_home_that_nobody_has_is_a_missing_folder(flag, tmp_path):
+    folders = {"data_dir": tmp_path, "source_dir": "none", flag: "~nobody-has-it/x"}
+    with pytest.raises(InputError, match="there is no source folder"):
+        prepare("mnist", **folders)
+
+
 def test_wrong_source_file_leaves_nothing(tiny_mnist, tmp_path):
     source, data_dir = tmp_path / "source", tmp_path / "data"
     shutil.copytree(tiny_mnist, source)

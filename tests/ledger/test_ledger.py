@@ -731,9 +731,11 @@ def test_malformed_published_figure_is_refused(ledger, figures, message):
         ledger(*figures)
 
 
-def test_missing_folder_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["nowhere", "x" * 300, "a/" * 3000, "\udcff", "file"])
+def test_missing_folder_is_refused(tmp_path, name):
+    (tmp_path / "file").touch()
     with pytest.raises(InputError, match="no such folder"):
-        ledger_rows(tmp_path / "nowhere", {})
+        ledger_rows(tmp_path / name, {})
 
 
 # README and command
