@@ -1,6 +1,7 @@
 """The form of `result.json`: what the runner writes and the ledger reads."""
 
 import functools
+import hashlib
 import json
 import types
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from typing import (
 
 from jaxdl.errors import InputError
 
+SEAL = "sha256"
+"""The field of a JSON object that holds the checksum of the others."""
 NUMBER = (int, float)
 LARGEST = 1e150  # of a number in a file: its square is a number too
 DEEPEST = 50  # levels of lists and objects in a file
@@ -209,6 +212,25 @@ def read_json(path: Path) -> Any:
     return content
 
 
+def digest_of(value: Any) -> str:
+    """SHA-256 of a JSON value, in hex; the order of names does not matter."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_unsealed(path: Path) -> Any:
+    """Content of a JSON file without its checksum, which is compared if it has one."""
+    content = read_json(path)
+    if isinstance(content, dict) and SEAL in content:
+        seal = content.pop(SEAL)
+        if seal != digest_of(content):
+            raise InputError(
+                f"{path}: does not match its checksum (field '{SEAL}'), so it was "
+                "changed; put a good copy back"
+            )
+    return content
+
+
 def _check_metric(metric: MetricResult, num_seeds: int, where: str) -> None:
     values = metric["per_seed"]
     if len(values) != num_seeds:
@@ -229,7 +251,7 @@ def read_result(path: Path) -> RunResult:
     Raises:
       InputError: naming the file and the field that is missing, not finite or wrong.
     """
-    return _checked_result(read_json(path), str(path))
+    return _checked_result(_read_unsealed(path), str(path))
 
 
 def _checked_result(result: Any, where: str) -> RunResult:
@@ -268,7 +290,7 @@ def read_results(path: Path) -> dict[str, RunResult]:
     Raises:
       InputError: as `read_result`.
     """
-    content = read_json(path)
+    content = _read_unsealed(path)
     if not isinstance(content, dict) or "cases" not in content:
         return {path.name: _checked_result(content, str(path))}
     cases = content["cases"]

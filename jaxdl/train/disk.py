@@ -5,7 +5,6 @@ would otherwise be another number, and nobody would know.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl.errors import InputError
-
-SEAL = "sha256"
-"""The field of a JSON object that holds the checksum of the others."""
+from jaxdl.ledger.schema import SEAL, digest_of
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -48,12 +45,6 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON by `write_whole`; NaN and infinity are refused."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     write_whole(path, text.encode())
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of a JSON value, in hex; the order of names does not matter."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:

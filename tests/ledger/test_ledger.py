@@ -1,6 +1,7 @@
 """The ledger: merging, verdicts, digits, bad files, and the README's table."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -637,6 +638,16 @@ def test_the_mark_of_windows_editors_is_no_part_of_a_result(ledger, tmp_path):
     (tmp_path / "results" / "a.json").write_bytes(content)
     (row,) = ledger(figure())
     assert row.values == (1.0, 2.0)
+
+
+def test_a_result_with_a_checksum_is_compared_with_it(ledger):
+    text = json.dumps(SWEEP, sort_keys=True, separators=(",", ":"))
+    seal = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+    (row,) = ledger(figure(), a=SWEEP | seal)
+    assert row.values == (1.0, 2.0)
+    for path in (("seeds", 0, 1), ("cases", "one", "metrics", "score", "mean", 1.5001)):
+        with pytest.raises(InputError, match=r"a\.json: does not match its checksum"):
+            ledger(figure(), a=changed(SWEEP, *path) | seal)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-30, 1e30, 1e149])
