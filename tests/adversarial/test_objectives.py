@@ -248,3 +248,16 @@ def test_discriminator_learns_to_tell_apart():
     assert abs(metrics["value"][0] + np.log(4)) < 0.5
     assert metrics["disc_loss"][-1] < 0.5
     assert metrics["d_real"][-1] > 0.7 > 0.3 > metrics["d_fake"][-1]
+
+
+def test_latents_and_noise_have_keys_of_their_own():
+    """Seen by a discriminator that takes its noise off the samples."""
+
+    def discriminator(params, x, *, key):
+        noise = jax.random.normal(key, x.shape)[:, 0]
+        return params * jnp.where(x[:, 0] == noise, 1e6, 0.0)
+
+    gen_loss, disc_loss = make_gan_losses(lambda params, z: z, discriminator, 6)
+    batch, params = images(5), jnp.float32(1.0)
+    ours = gen_loss(0.0, params, batch, KEY)[0], disc_loss(params, 0.0, batch, KEY)[0]
+    np.testing.assert_allclose(ours, (np.log(2), 2 * np.log(2)), rtol=1e-6)

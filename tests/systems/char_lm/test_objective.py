@@ -3,11 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxdl.systems.char_lm.data import Windows
 from jaxdl.systems.char_lm.networks import char_lm
 from jaxdl.systems.char_lm.objective import make_next_character_loss
+from jaxdl.systems.char_lm.truncated_bptt import CarriedState, make_carried_step
 
 MODEL = char_lm(4, 3, cell="rnn")
 PARAMS = MODEL.init(jax.random.key(0))
@@ -82,3 +84,16 @@ def test_a_fresh_stream_forgets():
         jax.tree.map(np.testing.assert_array_equal, last, other)
         losses.add(float(loss))
     assert len(losses) == 3
+
+
+def test_a_step_carries_on():
+    def loss_fn(params, carry, batch):
+        return params * batch, (carry + batch, {})
+
+    step = make_carried_step(loss_fn, optax.sgd(1.0))
+    start = jnp.float32(2.0)
+    state = CarriedState(start, optax.sgd(1.0).init(start), jnp.float32(0.0))
+    for batch in (3.0, 4.0):
+        state, metrics = step(state, jnp.float32(batch))
+    assert float(state.carry) == 7 and float(state.params) == 2 - 3 - 4
+    assert float(metrics["grad_norm"]) == 4

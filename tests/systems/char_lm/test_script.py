@@ -5,13 +5,17 @@ import json
 import re
 import shutil
 import sys
+import types
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 
 from jaxdl.ledger.published import SYSTEMS
 from jaxdl.ledger.schema import read_result
+from jaxdl.systems.char_lm import writing
 from jaxdl.systems.char_lm.data import load_text
+from jaxdl.train.experiment import Record
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = SYSTEMS / "char_lm" / "published.json"
@@ -112,6 +116,31 @@ def test_a_finished_run_writes_again_without_training(
         "--- sample 1 of 1, temperature 0\nA ring"
     )
     assert len(samples.partition("\n")[2]) == 6 + 9 + 1
+
+
+def test_the_flags_of_writing_are_handed_on(script, poem, tmp_path, monkeypatch):
+    """To a sampler that gives back the beginning of its prompt; of the first seed."""
+    seen = {}
+
+    def sample(key, apply, params, prompt, **options):
+        seen.update(options)
+        text = jnp.concatenate([prompt[:3], prompt[params][None]])
+        return jnp.tile(text[None], (options["num_samples"], 1))
+
+    states = [types.SimpleNamespace(params=jnp.int32(i)) for i in (4, 5)]
+
+    def run(name, work, data, config):
+        return Record(config, tmp_path, data, states, None, None, 0)
+
+    monkeypatch.setattr(writing, "sample", sample)
+    monkeypatch.setattr(script, "run", run)
+    flags = dict(prompt="A ring", temperature=0.5, num_samples=2, sample_length=7)
+    assert script.train(script.Config(text=poem, batch_size=2, window=8, **flags)) == 0
+    assert seen == dict(length=7, temperature=0.5, num_samples=2)
+    assert (tmp_path / "samples.txt").read_text() == (
+        "--- sample 1 of 2, temperature 0.5\nA ringA rn\n"
+        "--- sample 2 of 2, temperature 0.5\nA ringA rn\n"
+    )
 
 
 BAD = [

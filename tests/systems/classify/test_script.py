@@ -1,5 +1,6 @@
 """Pictures classified as a user does it, with weights made here and published ones."""
 
+import hashlib
 import json
 import os
 import re
@@ -99,7 +100,12 @@ def test_json_text_and_counts_agree(script, flags, pictures, tmp_path, capsys):
         str(order.index(i) + 1) if i in order else "-" for i, order in enumerate(orders)
     ]
     assert [line.split()[0] for line in lines[:3]] == places
-    metrics = read_result(result_path)["metrics"]  # as the ledger reads it
+    result = read_result(result_path)  # as the ledger reads it
+    centres, _ = recognition.read_pictures(tuple(map(Path, pictures)))
+    labels = np.arange(3)
+    seen = hashlib.sha256(centres.tobytes() + labels.tobytes()).hexdigest()
+    assert result["data"]["checksum"] == seen
+    metrics = result["metrics"]
     hits = {"top1": places.count("1"), "top5": 3 - places.count("-")}
     for (name, num), line in zip(hits.items(), lines[3:], strict=True):
         share, low, high = (100 * x for x in wilson_ci95(num, 3))
@@ -110,6 +116,28 @@ def test_json_text_and_counts_agree(script, flags, pictures, tmp_path, capsys):
     again = [*pictures, *flags, "--labelled", "--out", str(result_path)]
     assert script.main(again) == 2
     assert "exists: name a new file" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("model", ["squeezenet", "mobilenet"])
+@pytest.mark.parametrize(("own", "sha256"), [([], None), (["--own-weights"], {})])
+def test_the_nets_own_loader_checks_published_weights(
+    script, flags, pictures, monkeypatch, capsys, model, own, sha256
+):
+    seen = []
+
+    def loader(name):
+        def load(path, net, *, sha256):
+            seen.append((name, sha256))
+            raise InputError("stop here")
+
+        return load
+
+    for name in ("squeezenet", "mobilenet"):
+        monkeypatch.setattr(script, f"load_{name}", loader(name))
+    monkeypatch.setattr(script, "make_net", lambda *args: (None, None))
+    assert script.main([*pictures, *flags, "--model", model, *own]) == 2
+    assert "stop here" in capsys.readouterr().err
+    assert seen == [(model, sha256)]
 
 
 def test_counts_of_known_answers(script):

@@ -7,15 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.adversarial.sampler import Sampler
 from jaxdl.data.load import Images, Split
 from jaxdl.errors import InputError
+from jaxdl.systems.dcgan import measures
 from jaxdl.systems.dcgan.extras import (
     linear_accuracy,
     make_arithmetic_measure,
     make_feature_accuracy,
 )
 from jaxdl.systems.dcgan.latent_arithmetic import Outcome
-from jaxdl.systems.dcgan.measures import fitted_to, image_measures
+from jaxdl.systems.dcgan.measures import (
+    fitted_to,
+    image_measures,
+    make_dcgan_evaluate,
+)
 from jaxdl.types import Model
 
 KEY = jax.random.key(0)
@@ -70,6 +76,77 @@ def test_images_as_the_classifier_takes_them():
     np.testing.assert_allclose(larger.mean(), images.mean(), rtol=0.05)
     with pytest.raises(InputError, match="sees 3 channels and the images have 1"):
         fitted_to((4, 4, 3), grey)
+
+
+def noise(num, seed):
+    """Images of a split that differ in brightness from those of all others."""
+    low = 40 * seed
+    image = np.random.default_rng(seed).integers(low, low + 90, (num, 2, 2, 1))
+    return Split(jnp.asarray(image, jnp.uint8), jnp.zeros(num, jnp.int32))
+
+
+DATA = Images(noise(6, 0), noise(5, 2), noise(4, 4), name="toy", checksum="0")
+STATE = types.SimpleNamespace(gen_params=jnp.float32(2.0), disc_params=jnp.float32(5.0))
+SAMPLER = Sampler(
+    pixels=lambda params, key, num: jax.random.uniform(key, (num, 4)) / params,
+    images=lambda params, key, num: jax.random.uniform(key, (num, 2)) * params,
+    interpolate=lambda *args: None,
+)
+
+
+def discriminator(params, x, *, statistics=None, with_statistics=False):
+    """The first pixel, from its mean in the batch, or from a known one."""
+    mean = x[:, 0].mean() if statistics is None else statistics
+    y = params * (x[:, 0] - mean)
+    return (y, mean) if with_statistics else y
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_evaluate_equals_numpy(final):
+    """With splits, keys and statistics of their own: none stands for another."""
+    seen = []
+
+    def extra(state, data, key):
+        seen.append((state, data, key))
+        return {"extra": 7.0}
+
+    evaluate = make_dcgan_evaluate(
+        Model(None, discriminator), SAMPLER, 30, classifier=stub(), extras=(extra,)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "image_measures", lambda *args: {"measured": args})
+        found = evaluate(STATE, DATA, KEY, final)
+    strip_key, watched_key, sample_key, extra_key = jax.random.split(KEY, 4)
+    strip = jax.random.uniform(strip_key, (20, 2)) * 2
+    np.testing.assert_array_equal(found.pop("samples"), strip)
+    watched = np.asarray(jax.random.uniform(watched_key, (1000 + 5, 4)) / 2)[:, 0]
+    train, validation = (
+        np.asarray(split.image).reshape(-1, 4)[:, 0] / 255
+        for split in (DATA.train, DATA.validation)
+    )
+    real = 5 * (validation - train.mean())
+    fake = 5 * (watched[1000:] - watched[:1000].mean())
+    expected = {
+        "value": np.log(sigmoid(real)).mean() + np.log(sigmoid(-fake)).mean(),
+        "d_real": sigmoid(real).mean(),
+        "d_fake": sigmoid(fake).mean(),
+    }
+    for name, value in expected.items():
+        assert float(found.pop(name)) == pytest.approx(value, rel=1e-4), name
+    if final:
+        test, samples, classifier = found.pop("measured")
+        np.testing.assert_allclose(test, np.asarray(DATA.test.image) / 255, rtol=1e-6)
+        drawn = np.asarray(jax.random.uniform(sample_key, (30, 4)) / 2)
+        np.testing.assert_array_equal(samples, drawn.reshape(-1, 2, 2, 1))
+        assert classifier.logits(test).shape == (4, 2)
+        assert found.pop("extra") == 7.0
+        ((state, data, key),) = seen
+        assert (state, data) == (STATE, DATA) and key == extra_key
+    assert not found and len(seen) == final
 
 
 def blobs(num, seed):

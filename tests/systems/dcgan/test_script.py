@@ -1,6 +1,7 @@
 """The script on coloured digits, with a classifier, as a user starts it."""
 
 import json
+import types
 from pathlib import Path
 
 import jax
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdl.adversarial.networks import GAN
 from jaxdl.data import IMAGE_SHAPES, load_images
 from jaxdl.ops import unit_images
-from jaxdl.systems.dcgan import classifier
+from jaxdl.systems.dcgan import classifier, training
 from jaxdl.train.run import check_step
+from jaxdl.types import Model
 
 LOAD_LENET = classifier.load_lenet
 ROOT = Path(__file__).resolve().parents[3]
@@ -156,3 +159,27 @@ def test_bad_input(script, flags, said, refused):
 def test_a_classifier_that_is_not_there(script, refused, monkeypatch):
     monkeypatch.setattr(classifier, "load_lenet", LOAD_LENET)
     assert "nowhere" in refused(script.main, ["--classifier", "nowhere"])
+
+
+def test_samples_are_of_the_first_seed(load_script, monkeypatch):
+    script = load_script(ROOT / "experiments" / "dcgan.py")
+    trees = [{"gen_params": "first"}, {"gen_params": "second"}]
+    monkeypatch.setattr(script, "load_trees", lambda folder: trees)
+    monkeypatch.setattr(script, "read_config", lambda *args: script.Config())
+    assert script.restore(Path("run"))[0] == "first"
+
+
+@pytest.mark.parametrize("networks", ["dcgan", "mlp"])
+def test_convolutional_networks_judge_each_kind_by_itself(networks, monkeypatch):
+    """As their batch normalisation needs; the others judge both in one pass."""
+    seen = []
+
+    def make_gan_losses(*args, apart):
+        seen.append(apart)
+        return abs, abs
+
+    monkeypatch.setattr(training, "make_gan_losses", make_gan_losses)
+    cfg = types.SimpleNamespace(networks=networks, learning_rate=0.1, momentum=0.5)
+    gan = GAN(Model(abs, abs), Model(abs, abs), 3)
+    training.make_training(cfg, gan)
+    assert seen == [networks == "dcgan"]

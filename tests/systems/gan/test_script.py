@@ -318,3 +318,11 @@ def test_mnist(gan, tmp_path):
     differing = {name for name, value in published.items() if protocol[name] != value}
     assert differing == {"samples", "step_chosen_on"}
     assert str(source) not in (tmp_path / "run" / "result.json").read_text()
+
+
+def test_samples_are_of_the_first_seed(load_script, monkeypatch):
+    script = load_script(ROOT / "experiments" / "gan.py")
+    trees = [{"gen_params": "first"}, {"gen_params": "second"}]
+    monkeypatch.setattr(script, "load_trees", lambda folder: trees)
+    monkeypatch.setattr(script, "read_config", lambda *args: script.Config())
+    assert script.restore(Path("run"))[0] == "first"

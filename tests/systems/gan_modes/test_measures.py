@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from jaxdl.adversarial.networks import GAN
 from jaxdl.errors import InputError
 from jaxdl.systems.gan_modes.data import grid, ring
-from jaxdl.systems.gan_modes.measures import make_modes_evaluate, mode_coverage
+from jaxdl.systems.gan_modes.measures import (
+    make_modes_evaluate,
+    make_sample,
+    mode_coverage,
+)
+from jaxdl.types import Model
 
 SQUARE = np.array([[0, 0], [4, 0], [0, 4], [4, 4]], float)
 
@@ -99,3 +105,17 @@ def test_evaluate():
     assert found["modes"] == 8 and 97.5 < found["high_quality"] < 100
     assert 0 < found["reverse_kl"] < 0.01
     assert found["samples"].shape == (1000, 2)
+
+
+def test_statistics_and_samples_have_latents_of_their_own():
+    """A generator that shows how far its samples are from what statistics saw."""
+
+    def apply(params, z, *, statistics=None, with_statistics=False):
+        return (z, z[:50]) if with_statistics else params * (z - statistics)
+
+    gan = GAN(Model(abs, apply), Model(abs, abs), 2)
+    sample, key = make_sample(gan), jax.random.key(3)
+    first, second = sample(1.0, key, 50), sample(2.0, key, 50)
+    np.testing.assert_allclose(2 * first, second)
+    assert np.abs(first).min() > 0
+    assert np.std(first) == pytest.approx(np.sqrt(2), rel=0.2)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdl.adversarial.losses import minimax_generator_loss
 from jaxdl.systems.gan_theory import measures as gan_theory
+from jaxdl.systems.gan_theory import training
 from jaxdl.systems.gan_theory.data import annulus
 from jaxdl.train.run import check_step
 
@@ -82,3 +84,22 @@ def test_a_step_at_full_size(script):
 )
 def test_bad_input(script, flags, said, refused):
     assert said in refused(script.main, flags.split())
+
+
+def test_a_game_has_the_losses_of_its_theory(script, monkeypatch):
+    """log(1 - D(G(z))) for the generator, and points of the plane as they are."""
+    seen = []
+
+    def make_gan_losses(*args, **options):
+        seen.append(options)
+        return abs, abs
+
+    monkeypatch.setattr(training, "make_gan_losses", make_gan_losses)
+    for generator in ("flow", "mlp"):
+        flags = dict(targets=("annulus",), num_layers=2, hidden_size=4)
+        cfg = script.Config(generators=(generator,), **flags)
+        training.make_game(cfg, annulus())
+    for options in seen:
+        assert options["generator_loss"] is minimax_generator_loss
+        assert options["real"]("points") == "points"
+    assert len(seen) == 2

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdl.data import load_images
 from jaxdl.ledger.published import all_published
 from jaxdl.ledger.rows import ledger_rows
 from jaxdl.systems.generative_vs_discriminative import cases
@@ -119,3 +120,24 @@ def test_many_points_reach_what_a_model_can(script):
 )
 def test_bad_input(script, flags, said, refused):
     assert said in refused(script.main, flags.split())
+
+
+def test_the_gaussian_is_measured_on_images_that_it_has_not_seen(script, monkeypatch):
+    seen = {}
+
+    def make_distributions_evaluate(*args, **options):
+        seen.update(options)
+        return lambda state, data, key, final: {}
+
+    monkeypatch.setattr(
+        cases.distributions, "make_distributions_evaluate", make_distributions_evaluate
+    )
+    data = load_images("digits")
+    cases.make_distributions(script.Config(digit=7), data)
+    splits = [
+        np.asarray(split.image)[np.asarray(split.label) == 7].reshape(-1, 64) / 255
+        for split in (data.train, data.validation, data.test)
+    ]
+    np.testing.assert_allclose(seen["images"], splits[0], rtol=1e-6)
+    held_out = np.concatenate(splits[1:])
+    np.testing.assert_allclose(seen["held_out"], held_out, rtol=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
+from jaxdl.systems.perceptron import learning
 from jaxdl.systems.perceptron.data import (
     GATES,
     boolean_functions,
@@ -376,3 +377,14 @@ def test_bad_flags(main, flags, sentence, tmp_path, monkeypatch, capsys):
     said = " ".join(word for word in capsys.readouterr().err.split() if word != "│")
     assert sentence in said and "Traceback" not in said
     assert not list(tmp_path.iterdir())
+
+
+def test_the_best_of_all_epochs_is_kept():
+    """A function that had all four right once keeps that, however it goes on."""
+    ensembles = {"2": init_ensemble(3, 16)}
+    state = learning.State(jnp.int32(0), ensembles, jnp.full(16, 4, jnp.int32))
+    after, _ = jax.jit(learning.step)(state, {"2": (INPUTS2, LABELS2)})
+    assert after.epoch == 1 and (after.best == 4).all()
+    start = state._replace(best=jnp.zeros(16, jnp.int32))
+    found, _ = jax.jit(learning.step)(start, {"2": (INPUTS2, LABELS2)})
+    assert found.best.min() < 4

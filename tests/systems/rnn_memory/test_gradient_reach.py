@@ -1,12 +1,21 @@
 """How far gradients reach, and carries over time, against loops in NumPy."""
 
-import jax
-import numpy as np
+import types
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.data.long_lag import Sequences, latch
 from jaxdl.measures.long_lag import carries_over_time
 from jaxdl.models import sequence_readout
 from jaxdl.nn.recurrent import elman
-from jaxdl.systems.rnn_memory.gradient_reach import gradient_reach
+from jaxdl.systems.rnn_memory.gradient_reach import (
+    TEST_SEQUENCES,
+    gradient_reach,
+    make_memory_evaluate,
+)
 
 
 def test_an_elman_net_by_products_of_jacobians():
@@ -29,3 +38,47 @@ def test_an_elman_net_by_products_of_jacobians():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     carries = jax.jit(lambda p, x: carries_over_time(layer, p, x))(of_layer, x)
     np.testing.assert_allclose(carries, states, rtol=1e-5, atol=1e-6)
+
+
+def test_memory_is_evaluated_on_new_sequences():
+    """The answer is right unless the first noise is of the first kind: 3 in 4."""
+    task, layer, key = latch(4), elman(3), jax.random.key(5)
+
+    def apply(params, inputs, *, mask):
+        bits, odd = inputs[:, 0, 1], inputs[:, 1, 2]
+        return ((2 * bits - 1) * (1 - 2 * odd))[:, None]
+
+    init = jax.jit(sequence_readout([layer], task.in_size, 1).init)
+    params, initial = init(jax.random.key(0)), init(jax.random.key(1))
+    state = types.SimpleNamespace(params=params, initial=initial)
+    evaluate = make_memory_evaluate(layer, apply, task)
+    reach = jax.jit(lambda params, inputs: gradient_reach(layer, params, inputs))
+    draw = jax.jit(task.draw, static_argnums=1)
+    for final in (False, True):
+        found = evaluate(state, None, key, final)
+        inputs = draw(jax.random.fold_in(key, int(final)), TEST_SEQUENCES).inputs
+        accuracy = 1 - np.mean(np.asarray(inputs)[:, 1].argmax(axis=1) == 2)
+        assert found["accuracy"] == pytest.approx(accuracy) and 0.7 < accuracy < 0.8
+        assert found["solved"] == 0 and len(found) == 4
+        for name, own in (("", params), ("_initial", initial)):
+            expected = np.log10(reach(own, inputs[:32])).mean()
+            assert found[f"log10_gradient{name}"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_99_of_100_solve_it():
+    def draw(key, num):
+        return Sequences(
+            jnp.ones((num, 2, 1)), jnp.ones((num, 2), bool), jnp.zeros((num, 1))
+        )
+
+    def apply(params, inputs, *, mask):
+        places = jnp.arange(len(inputs))
+        return jnp.where(places < params["wrong"], 1.0, -1.0)[:, None]
+
+    task = types.SimpleNamespace(draw=draw, tolerance=0.5)
+    evaluate = make_memory_evaluate(elman(1), apply, task)
+    params = jax.jit(sequence_readout([elman(1)], 1, 1).init)(jax.random.key(0))
+    for wrong, solved in ((10, 1.0), (11, 0.0)):
+        both = params | {"wrong": jnp.int32(wrong)}
+        state = types.SimpleNamespace(params=both, initial=both)
+        assert evaluate(state, None, jax.random.key(0), True)["solved"] == solved

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdl.ops.images import unit_images
+from jaxdl.systems.transfer import learners
 from jaxdl.systems.transfer.networks import (
     Body,
     Pretrained,
@@ -88,3 +89,22 @@ def test_new_weights_do_not_depend_on_those_given(examples):
     new, again = (net.init(jax.random.key(0), it) for it in (None, given))
     jax.tree.map(np.testing.assert_array_equal, new, again)
     assert float(new["body"]["scale"]) != 2
+
+
+def test_the_small_net_draws_by_three_keys(examples, monkeypatch):
+    seen = []
+
+    def remember(key, images, **options):
+        seen.append(key)
+        return images
+
+    def apply(params, x, *, key):
+        seen.append(key)
+        return x
+
+    monkeypatch.setattr(learners, "randomly_mirrored", remember)
+    monkeypatch.setattr(learners, "randomly_shifted", remember)
+    monkeypatch.setattr(learners, "modern_lenet", lambda *a, **k: Model(None, apply))
+    learners.small().logits(None, None, examples[0], jax.random.key(0))
+    keys = {tuple(jax.random.key_data(key).tolist()) for key in seen}
+    assert len(seen) == 3 == len(keys)

@@ -298,3 +298,12 @@ def test_without_weights_where_none_are_needed(script):
     assert data.weights_sha256 is None
     assert data.pretrained is None and data.train.features is None
     check_step(script.make_experiment, data, cfg)
+
+
+def test_held_out_images_are_not_trained_on(script):
+    images = toy_images()
+    for train_on, split in (("all", images.test), ("train", images.validation)):
+        cfg = script.Config(methods=("small",), sizes=(10,), train_on=train_on)
+        data = load_data(cfg, toy_net)
+        np.testing.assert_array_equal(data.held_out.image, split.image)
+        assert len(data.train.image) == (60 if train_on == "all" else 50)

@@ -1,0 +1,57 @@
+"""What each method trains with: steps, losses and passes of its paper."""
+
+import types
+
+import jax
+import pytest
+
+from jaxdl.adversarial import losses
+from jaxdl.systems.gan_modes import methods
+from jaxdl.systems.gan_modes.data import ring
+
+PLAYED = {
+    "gan": ("simultaneous", 1, None),
+    "pacgan": ("simultaneous", 1, None),
+    "minibatch": ("simultaneous", 1, None),
+    "unrolled": ("simultaneous", 1, 5),
+    "wgan_gp": ("alternating", 5, None),
+}
+"""The kind of step, discriminator steps of each, and steps that are unrolled."""
+
+
+@pytest.mark.parametrize("method", PLAYED)
+def test_the_methods_are_those_of_their_papers(method, monkeypatch):
+    seen = {}
+
+    def remember(kind):
+        return lambda *args: seen.update({kind: args}) or kind
+
+    def make_gan_losses(*args, **options):
+        seen["losses"] = options
+        return "gen_loss", "disc_loss"
+
+    monkeypatch.setattr(methods, "make_gan_step", remember("alternating"))
+    monkeypatch.setattr(methods, "make_simultaneous_step", remember("simultaneous"))
+    monkeypatch.setattr(methods, "make_unrolled_generator_loss", remember("unrolled"))
+    monkeypatch.setattr(methods, "against_params", lambda loss: f"plain {loss}")
+    monkeypatch.setattr(methods, "make_gan_losses", make_gan_losses)
+    cfg = types.SimpleNamespace(
+        methods=(method,), packs=(2,), learning_rate=0.1, batch_size=3
+    )
+    training = methods.make_training(cfg)
+    kind, disc_steps, unrolled = PLAYED[method]
+    assert training.step == kind
+    gen_loss, disc_loss, *_ = seen[kind]
+    assert disc_loss == "disc_loss"
+    if unrolled is None:
+        assert gen_loss == ("gen_loss" if method == "wgan_gp" else "plain gen_loss")
+    else:
+        assert gen_loss == "unrolled" and seen["unrolled"][-1] == unrolled
+        assert seen["unrolled"][:2] == ("gen_loss", "disc_loss")
+    shape = training.batch(ring(), jax.random.key(0), 0).shape
+    assert shape == (disc_steps, 3, 4)
+    options = seen["losses"]
+    assert options["pack"] == 2 and options["apart"] is (method == "minibatch")
+    critic = options.get("discriminator_loss")
+    assert critic is (losses.wasserstein_critic_loss if method == "wgan_gp" else None)
+    assert ("penalty" in options) is (method == "wgan_gp")
