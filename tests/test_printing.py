@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ import pytest
 from jaxdl import cli
 from jaxdl.printing import escape_unencodable, quietly, say, visible
 
+EMPTY = ["--results-dir", str(Path(__file__).parent / "data")]  # it holds no results
 HOSTILE = "\x1b]0;title\x07\x1b[31m\x9b2J\r\b\x00\x7f\u202e\u2028\udcff"
 
 
 def test_visible_leaves_no_control_character():
-    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    everything = "".join(map(chr, [*range(0x3100), *range(0xD800, 0x10100)]))
     shown = visible(everything)
     categories = {unicodedata.category(character) for character in set(shown)}
     assert categories.isdisjoint({"Cc", "Cs", "Zl", "Zp"})
@@ -51,8 +53,8 @@ def reader_gone():
     [
         (["list", "--json"], 0),
         (["list"], 0),
-        (["results", "--json"], 0),
-        (["results", "--markdown"], 0),
+        (["results", "--json", *EMPTY], 0),
+        (["results", "--markdown", *EMPTY], 0),
         (["data", "prepare", "digits"], 0),
         (["gradcheck", "--worked-example"], 0),
         (["gradcheck", "--help"], 0),
@@ -62,7 +64,7 @@ def reader_gone():
         (["gradcheck", "--step", "7"], 2),
         (["results", "--results-dir", "none"], 2),
     ],
-    ids=lambda given: " ".join(given) if isinstance(given, list) else given,
+    ids=lambda given: " ".join(given[:2]) if isinstance(given, list) else given,
 )
 def test_a_broken_pipe_ends_output_and_nothing_else(argv, code):
     with reader_gone():
@@ -72,7 +74,7 @@ def test_a_broken_pipe_ends_output_and_nothing_else(argv, code):
 def test_the_table_for_a_terminal_too(monkeypatch):
     with reader_gone():
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        assert cli.main(["results"]) == 0
+        assert cli.main(["results", *EMPTY]) == 0
 
 
 def test_other_errors_are_not_hidden():
@@ -92,7 +94,7 @@ def test_every_text_can_be_printed(encoding, monkeypatch):
     assert "\\x1b[31m" in shown and shown.endswith("\nend\n")
 
 
-@pytest.mark.parametrize("argv", [["list"], ["results"], ["list", "--wrong=é\x1b[3m"]])
+@pytest.mark.parametrize("argv", [["list"], ["list", "--wrong=é\x1b[3m"]])
 def test_commands_print_ascii(argv, monkeypatch):
     out, err = io.BytesIO(), io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from jaxdl.errors import RunError
-from jaxdl.printing import say
+from jaxdl.printing import say, visible
 from jaxdl.train.disk import set_aside, write_whole
 from jaxdl.train.leaves import leaf_digests
 from jaxdl.types import History, Series
@@ -390,7 +390,10 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            shown = visible(text, keep="\n\t")
+            self._bar.console.print(
+                shown, markup=False, highlight=False, soft_wrap=True
+            )
         else:
             say(text)
 

@@ -463,12 +463,12 @@ def terminal(clock, monkeypatch):
 def test_bar_in_a_terminal(terminal, capsys):
     progress = Progress(total=1000, done=200)
     progress.update(500, {"loss": [0.25, 0.75]}, 1234.5)
-    progress.say("evaluation [after] step 500")
+    progress.say("evaluation [after] step 500 \x1b[31m\x07")
     progress.close()
     shown = terminal.getvalue()
     last = [line for line in shown.splitlines() if "/1000" in line][-1]
     assert "500/1000" in last and "1,234 steps/s" in last and "loss 0.5" in last
-    assert "evaluation [after] step 500" in shown
+    assert r"evaluation [after] step 500 \x1b[31m\x07" in shown
     assert shown.rstrip(" \n").endswith("\x1b[?25h")  # the cursor is back
     assert capsys.readouterr() == ("", "")
 

@@ -67,17 +67,14 @@ def test_a_file_is_learned_and_written(finished, poem):
     assert len(first) == 30 + 1 and set(first) <= set(poem.read_text())
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_every_text_can_be_written_to_every_terminal(
-    script, encoding, tmp_path, monkeypatch
-):
+def test_every_text_can_be_written_to_every_terminal(script, tmp_path, monkeypatch):
     path = tmp_path / "a$b$\x1b[31m.txt"
     path.write_text("né\x1b[31m 😀\u202e\x9b∂\r\n" * 60, "utf-8", newline="")
     out = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding=encoding))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
     argv = [*TOY, "--text", str(path), "--out", str(tmp_path / "run")]
     assert script.main([*argv, "--prompt", "é\x1b😀"]) == 0
-    printed = out.getvalue().decode(encoding)
+    printed = out.getvalue().decode()
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed)
     assert "\\x1b" in printed and "\\U0001f600" in printed
     samples = (tmp_path / "run" / "samples.txt").read_bytes().decode()
