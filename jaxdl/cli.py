@@ -89,7 +89,10 @@ def pinned() -> Generator[None, None, None]:
 @contextlib.contextmanager
 def _known_failures() -> Generator[None, None, None]:
     """Turn what JAX raises for want of memory or of a device into one sentence."""
+    platforms = os.environ.get("JAX_PLATFORMS")
     try:
+        if platforms:  # a missing one would be told in many ways, later
+            _require_platforms(platforms)
         yield
     except MemoryError as error:
         raise RunError(_no_memory(str(error))) from error
@@ -97,14 +100,20 @@ def _known_failures() -> Generator[None, None, None]:
         said = " ".join(str(error).split())
         if "RESOURCE_EXHAUSTED" in said or "out of memory" in said.lower():
             raise RunError(_no_memory(said)) from error
-        if said.startswith(("Unable to initialize backend", "Unknown backend")):
-            platforms = os.environ.get("JAX_PLATFORMS")
-            raise InputError(
-                f"JAX cannot use the platform {platforms or 'it was given'} ({said}): "
-                "set JAX_PLATFORMS to one that this machine has, such as cpu, or unset "
-                "it"
-            ) from error
         raise
+
+
+def _require_platforms(platforms: str) -> None:
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        said = " ".join(str(error).split())[:200] or "there is none"
+        raise InputError(
+            f"JAX cannot use the platform {platforms} ({said}): set JAX_PLATFORMS to "
+            "one that this machine has, such as cpu, or unset it"
+        ) from error
 
 
 def _no_memory(said: str) -> str:

@@ -49,8 +49,10 @@ def quietly(write: Callable[[], object]) -> None:
     """Write to the standard streams; once they take nothing more, to nowhere."""
     try:
         write()
-    except OSError:
+    except OSError as error:
         flush()
+        if not isinstance(error, BrokenPipeError):
+            _lead_nowhere(sys.stdout, error)
 
 
 def flush() -> None:
@@ -63,12 +65,17 @@ def flush() -> None:
         try:
             stream.flush()
         except OSError as error:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
-            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-                cause = f"{error.strerror or error}: what follows is not printed"
-                say(f"warning: standard output cannot be written ({cause})", sys.stderr)
+            _lead_nowhere(stream, error)
+
+
+def _lead_nowhere(stream: Any, error: OSError) -> None:
+    """Have a stream that takes nothing more take everything, and forget it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        cause = f"{error.strerror or error}): what follows is not printed"
+        say(f"warning: standard output cannot be written ({cause}", sys.stderr)
 
 
 def escape_unencodable() -> None:

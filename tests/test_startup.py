@@ -14,10 +14,10 @@ from jaxdl.registry import PROJECT, find_systems
 
 SCRIPT = """
 import jaxdl.startup
-print("ready", flush=True)
 import time
 def busy():
     try:
+        print("ready", flush=True)
         while True:
             time.sleep(0.01)
     except BaseException as error:  # what a callback of C++ does

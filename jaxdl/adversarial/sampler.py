@@ -1,6 +1,7 @@
 """Images from a generator: samples, paths between two, the nearest stored ones."""
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from jaxdl.adversarial.population_statistics import (
 from jaxdl.errors import InputError
 from jaxdl.figures.grids import save_images
 from jaxdl.measures.chunks import in_chunks
+from jaxdl.memory import require_memory
 from jaxdl.ops.images import to_bytes, unit_pixels
 from jaxdl.printing import say
 from jaxdl.types import ApplyFn, Model, Params, PRNGKey
@@ -75,6 +77,7 @@ def _sampler(
         return in_chunks(fn, z, size=CHUNK, pad=True)
 
     def pixels(gen_params: Params, key: PRNGKey, num: int):
+        require_memory(4 * num * (latent_size + math.prod(image_shape)))
         return generate(gen_params, jax.random.normal(key, (num, latent_size)))
 
     def images(gen_params: Params, key: PRNGKey, num: int):

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl.memory import array_bytes, require_memory
+
 CHUNK = 1000
 """Rows at a time, unless a caller wants fewer or more."""
 
@@ -27,11 +29,18 @@ def in_chunks(
 
     Returns:
       A tree of arrays like that of `fn`, with the first axis of `rows`.
+
+    Raises:
+      InputError: after the first chunk, if all of them cannot fit into memory.
     """
     num = jax.tree.leaves(rows)[0].shape[0]
     if num == size or (num < size and not pad):  # cutting would compile programs
         return fn(rows)
-    parts = [fn(_padded(part, size) if pad else part) for part in chunks(rows, size)]
+    parts = []
+    for part in chunks(rows, size):
+        parts.append(fn(_padded(part, size) if pad else part))
+        if len(parts) == 1:
+            require_memory(array_bytes(parts[0]) * num // size)
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:num], *parts)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import jax
 
 from jaxdl.errors import InputError, RunError
+from jaxdl.memory import array_bytes, largest_bytes, require_memory
 from jaxdl.printing import say
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import is_disk_full
@@ -23,7 +24,6 @@ from jaxdl.train.folder import open_folder, save_figures
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
-from jaxdl.train.memory import array_bytes, largest_bytes, require_memory
 from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
 from jaxdl.train.results import phases_result, sweep_result
 from jaxdl.train.seeds import ExecutorName, choose_executor, seed_keys, step_flop

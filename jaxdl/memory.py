@@ -1,4 +1,4 @@
-"""Memory that a run needs at least, told from shapes before any is allocated."""
+"""Memory that work needs at least, told from shapes before any is allocated."""
 
 import math
 import os
@@ -69,7 +69,7 @@ def memory_bytes() -> int | None:
 
 
 def require_memory(needed: int) -> None:
-    """Refuse a run that cannot fit.
+    """Refuse what cannot fit. Linux would promise the memory, and kill who uses it.
 
     Raises:
       InputError: saying what it needs and what there is.
@@ -77,9 +77,9 @@ def require_memory(needed: int) -> None:
     have = memory_bytes()
     if have is not None and needed > have:
         raise InputError(
-            f"this run needs at least {_in_words(needed)} of memory and has "
+            f"this needs at least {_in_words(needed)} of memory and has "
             f"{_in_words(have)}: make the batch, the network, the number of seeds or "
-            "block_steps smaller"
+            "samples, or block_steps smaller"
         )
 
 

@@ -2,12 +2,16 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from toy_experiment import Config, examples, make_experiment
 
+from jaxdl import memory
+from jaxdl.adversarial.networks import mlp_gan
+from jaxdl.adversarial.sampler import make_sampler
 from jaxdl.errors import InputError
-from jaxdl.train import memory
-from jaxdl.train.memory import array_bytes, largest_bytes, memory_bytes
+from jaxdl.measures.chunks import in_chunks
+from jaxdl.memory import array_bytes, largest_bytes, memory_bytes
 from jaxdl.train.run import check_step, run
 
 DATA = examples()
@@ -88,6 +92,32 @@ def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, needed):
     with pytest.raises(InputError, match=r"needs at least .* GB of memory and has"):
         run("toy", experiment, DATA, cfg)
     assert not cfg.out.exists()
+
+
+def test_chunks_that_do_not_fit_together_are_refused_at_the_first(monkeypatch):
+    calls = []
+
+    def fn(rows):
+        calls.append(rows)
+        return rows
+
+    rows = np.zeros((1000, 25), np.float32)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 100_000)
+    assert in_chunks(fn, rows, size=10).shape == (1000, 25) and len(calls) == 100
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 99_999)
+    with pytest.raises(InputError, match="needs at least"):
+        in_chunks(fn, rows, size=10)
+    assert len(calls) == 101
+
+
+@pytest.mark.parametrize("draw", ["pixels", "images"])
+def test_images_that_do_not_fit_are_not_drawn(monkeypatch, draw):
+    """Their latents alone would take what there is."""
+    generator = mlp_gan(16).generator
+    sampler = make_sampler(generator, 100, (4, 4, 1))
+    params = jax.eval_shape(generator.init, jax.random.key(0))
+    with pytest.raises(InputError, match="needs at least 928 GB"):
+        getattr(sampler, draw)(params, jax.random.key(0), 2 * 10**9)
 
 
 def test_an_unknown_amount_refuses_nothing(monkeypatch):
