@@ -41,7 +41,7 @@ def sequence_readout(
         kernel = INITIALIZERS["glorot"](
             kernel_key, (net.out_size, out_size), jnp.float32
         )
-        readout = {"kernel": kernel, "bias": jnp.zeros(out_size)}
+        readout = {"kernel": kernel, "bias": jnp.zeros(out_size, jnp.float32)}
         return {"recurrent": net.init(net_key), "readout": readout}
 
     def apply(
@@ -100,7 +100,7 @@ def lstm_1997_readout(
     def init(key: PRNGKey) -> Params:
         leaves, treedef = jax.tree.flatten(jax.eval_shape(model.init, key))
         draws = [
-            jax.random.uniform(key, leaf.shape, minval=-0.1, maxval=0.1)
+            jax.random.uniform(key, leaf.shape, leaf.dtype, -0.1, 0.1)
             for key, leaf in zip(
                 jax.random.split(key, len(leaves)), leaves, strict=True
             )

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxdl.ops.numerics import promoted
 from jaxdl.types import Params
 
 _CHUNK_BYTES = 3 * 2**20  # of preactivations; 1 to 4 MiB measured alike
@@ -171,6 +172,7 @@ def _make_scan(kernel: _Kernel) -> Scan:
         reverse: bool = False,
         remat: bool = False,
     ) -> tuple[Carry, Float[Array, "time batch hidden"]]:
+        params, carry, inputs = promoted(params, carry, inputs)
         flip = functools.partial(jnp.flip, axis=0) if reverse else lambda x: x
         if mask is not None:
             inputs = jnp.where(mask[..., None], inputs, 0)
@@ -232,7 +234,7 @@ def _chunk_length(params: Params, time: int, batch: int) -> int:
     A chunk's gradient of the weights is added to the sum, so chunks are not smaller
     than the weights.
     """
-    size = params["bias"].size * params["bias"].dtype.itemsize * batch
+    size = max(1, params["bias"].size * params["bias"].dtype.itemsize * batch)
     weights = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(params))
     length = min(time, max(1, max(_CHUNK_BYTES, 2 * weights) // size))
     near = range(length, length // 2, -1)
@@ -281,7 +283,7 @@ def _input_products(params: Params, inputs: jax.Array) -> list[jax.Array]:
     time, batch, _ = inputs.shape
     products = _flat(inputs) @ params["input_kernel"]
     gates = zip(_split(products), _split(params["bias"]), strict=True)
-    return [(z + b[None]).reshape(time, batch, -1) for z, b in gates]
+    return [(z + b[None]).reshape(time, batch, b.size) for z, b in gates]
 
 
 def _flat(x: jax.Array) -> jax.Array:
@@ -464,7 +466,7 @@ def _elman_forward(params, carry, inputs, mask):
         new = _keep(valid, new, hidden)
         return new, _ElmanSaved(new)
 
-    slices = of_inputs.reshape(time, batch, -1), mask
+    slices = of_inputs.reshape(time, batch, params["bias"].size), mask
     return jax.lax.scan(step, carry, slices)
 
 
@@ -535,7 +537,7 @@ def _make_truncated_blocks(
             saved = _BlocksSaved(outputs, states, gates, squashed)
             return (outputs, states, gates), saved
 
-        slices = of_inputs.reshape(time, batch, -1), mask
+        slices = of_inputs.reshape(time, batch, params["bias"].size), mask
         return jax.lax.scan(step, carry, slices)
 
     def backward(params, carry, inputs, mask, saved, carry_grads, hidden_grads):

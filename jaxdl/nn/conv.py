@@ -13,6 +13,7 @@ from jax.nn.initializers import Initializer
 from jaxdl.errors import InputError
 from jaxdl.nn import conv_cpu
 from jaxdl.nn.conv_cpu import Geometry, Images, Kernel
+from jaxdl.ops.numerics import promoted
 
 Padding = str | Sequence[tuple[int, int]]
 _ORDER = ("NHWC", "HWIO", "NHWC")
@@ -64,7 +65,7 @@ def conv_general_dilated(
       feature_group_count: groups of channels with a kernel each.
       batch_group_count: 1.
       precision: of the products, on GPU and TPU.
-      preferred_element_type: None: the type is that of the operands.
+      preferred_element_type: None: the type is that which the operands are promoted to.
       implementation: "fast", or "xla" for forward mode.
 
     Raises:
@@ -81,11 +82,13 @@ def conv_general_dilated(
             "conv_general_dilated takes NHWC images and HWIO kernels, one group of "
             "batches and no input dilation; call jax.lax.conv_general_dilated"
         )
-    if preferred_element_type not in (None, lhs.dtype):
+    dtype = jnp.result_type(lhs, rhs)
+    if preferred_element_type not in (None, dtype):
         raise NotImplementedError(
-            f"conv_general_dilated gives {lhs.dtype} for {lhs.dtype}; convert the "
-            f"operands for {preferred_element_type}"
+            f"conv_general_dilated gives {dtype} for {lhs.dtype} and {rhs.dtype}; "
+            f"convert the operands for {preferred_element_type}"
         )
+    lhs, rhs = promoted(lhs, rhs)
     geometry = make_geometry(
         lhs.shape[1:],
         rhs.shape,
@@ -151,6 +154,7 @@ def conv_transpose(
         for k, (low, high) in zip(kernel_size, around, strict=True)
     )
     geometry = Geometry(input_size, kernel_size, steps, (rows, columns))
+    lhs, rhs = promoted(lhs, rhs)
     flipped = jnp.transpose(rhs[::-1, ::-1], (0, 1, 3, 2))
     if _is_xla(implementation):
         return _xla_input_gradient(geometry, precision, lhs, flipped)

@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float
 from jaxdl.errors import InputError
 from jaxdl.nn import bptt
 from jaxdl.nn.initializers import INITIALIZERS
-from jaxdl.ops.numerics import is_known
+from jaxdl.ops.numerics import is_known, promoted
 from jaxdl.types import Params, PRNGKey
 
 Carry = Any  # a pytree of arrays [batch size]
@@ -57,7 +57,9 @@ class Recurrent(NamedTuple):
         direction.
       apply: `apply(params, inputs, *, carry=None, mask=None) -> (outputs, carry)`, for
         inputs [batch time in] and outputs [batch time out]. What one call gives back as
-        carry, the next goes on from; None stands for zeros.
+        carry, the next goes on from; None stands for zeros. Results have the type that
+        inputs, parameters and carry are promoted to, gradients that of what they are
+        gradients of.
       initial_carry: `initial_carry(batch_size, dtype=float32) -> carry`.
       out_size: features of an output.
     """
@@ -93,6 +95,7 @@ def scan_steps(
         body = functools.partial(masked, params)
         return jax.lax.scan(body, carry, (inputs, mask))
 
+    params, carry, inputs = promoted(params, carry, inputs)
     length = None if remat else inputs.shape[0]
     flip = functools.partial(jnp.flip, axis=0) if reverse else lambda x: x
     flipped = flip(inputs), None if mask is None else flip(mask)
@@ -177,7 +180,7 @@ def gru(hidden_size: int) -> Recurrence:
 
     def init(key, in_size):
         params = _init(key, in_size, hidden_size, 3)
-        return params | {"recurrent_bias": jnp.zeros(hidden_size)}
+        return params | {"recurrent_bias": jnp.zeros(hidden_size, jnp.float32)}
 
     def step(params, carry, x):
         inputs = x @ params["input_kernel"] + params["bias"][None]
@@ -235,12 +238,12 @@ def lstm_1997(
         shape = num_gates + num_cells
 
         def uniform(key, rows):
-            return jax.random.uniform(key, (rows, shape), minval=-0.1, maxval=0.1)
+            return jax.random.uniform(key, (rows, shape), jnp.float32, -0.1, 0.1)
 
         return {
             "input_kernel": uniform(keys[0], in_size),
             "recurrent_kernel": uniform(keys[1], num_cells + num_gates),
-            "bias": jnp.zeros(shape),
+            "bias": jnp.zeros(shape, jnp.float32),
         }
 
     def step(params, carry, x):
@@ -292,7 +295,8 @@ def recurrent(
       remat: recompute in the backward pass what would be stored, to save memory.
 
     Raises:
-      InputError: without a layer; from `apply`, as `check_sequences` says.
+      InputError: without a layer; from `apply`, as `check_sequences` and `check_carry`
+        say.
     """
     if not layers:
         raise InputError("a recurrent net got no layer: expected one or more")
@@ -317,6 +321,7 @@ def recurrent(
         check_sequences(inputs, mask, in_size)
         if carry is None:
             carry = initial_carry(inputs.shape[0], inputs.dtype)
+        check_carry(carry, jax.eval_shape(lambda: initial_carry(inputs.shape[0])))
         outputs = jnp.swapaxes(inputs, 0, 1)
         mask = None if mask is None else jnp.swapaxes(mask, 0, 1)
         if mask is not None:
@@ -332,6 +337,41 @@ def recurrent(
         return jnp.swapaxes(outputs, 0, 1), last
 
     return Recurrent(init, apply, initial_carry, in_sizes[-1])
+
+
+def check_carry(carry: Carry, expected: Carry) -> None:
+    """Refuse a carry that is not that of a net and a batch.
+
+    Args:
+      carry: a pytree of arrays.
+      expected: one of arrays, or of their shapes and types, as the net's
+        `initial_carry(batch_size)` has them; any floating type will do.
+
+    Raises:
+      InputError: if the trees differ, a shape does, or a type is not floating.
+    """
+    advice = "initial_carry(batch_size) gives one of zeros"
+    if jax.tree.structure(carry) != jax.tree.structure(expected):
+        found, wanted = (
+            [getattr(leaf, "shape", leaf) for leaf in jax.tree.leaves(tree)]
+            for tree in (carry, expected)
+        )
+        raise InputError(
+            f"the carry holds arrays of shapes {found}, in another nesting than the "
+            f"net's: expected {wanted}; {advice}"
+        )
+    pairs = zip(jax.tree.leaves(carry), jax.tree.leaves(expected), strict=True)
+    for leaf, like in pairs:
+        if jnp.shape(leaf) != like.shape:
+            raise InputError(
+                f"the carry holds an array of shape {jnp.shape(leaf)}: expected "
+                f"{like.shape}, [batch size]; {advice}"
+            )
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise InputError(
+                f"the carry holds an array of type {jnp.result_type(leaf)}: expected a "
+                f"floating type; {advice}"
+            )
 
 
 def check_sequences(
@@ -403,5 +443,5 @@ def _init(key: PRNGKey, in_size: int, hidden_size: int, num_gates: int) -> Param
     return {
         "input_kernel": columns("glorot", input_key, in_size),
         "recurrent_kernel": columns("orthogonal", recurrent_key, hidden_size),
-        "bias": jnp.zeros(num_gates * hidden_size),
+        "bias": jnp.zeros(num_gates * hidden_size, jnp.float32),
     }

@@ -8,7 +8,6 @@ has is used where it is that accurate and another formula was not measured to be
 value between those of the two sides. At NaN values and derivatives are NaN.
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,24 +17,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxdl.errors import InputError
+from jaxdl.ops.numerics import in_float32
 
 ArrayFn = Callable[[Array], Array]
-
-
-def _in_float32(fn: ArrayFn) -> ArrayFn:
-    """`fn` with 16-bit numbers taken to float32, and its result rounded back.
-
-    One rounding in place of one after every operation: more accurate, and on CPU, which
-    rounds to bfloat16 by some ten integer operations, up to four times faster.
-    """
-
-    @functools.wraps(fn)
-    def wide(z: jax.Array) -> jax.Array:
-        if z.dtype.itemsize > 2:
-            return fn(z)
-        return fn(z.astype(jnp.float32)).astype(z.dtype)
-
-    return wide
 
 
 def _with_jvp(rule: Callable[..., Array]) -> Callable[[ArrayFn], ArrayFn]:
@@ -72,7 +56,7 @@ def _exp(z):
     return jnp.maximum(jnp.exp(z), 0)
 
 
-@_in_float32
+@in_float32
 def _sigmoid_derivative(z):
     """y (1 - y) without its cancellation: exp(-z) y y, in an order that holds."""
     if jnp.iscomplexobj(z):
@@ -86,7 +70,7 @@ def _logistic(z):
     return jax.nn.sigmoid(z)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: -2 * tangent * jnp.tanh(z) * y)
 def _tanh_derivative(z):
     """1 - tanh(z)^2 without its cancellation: the square of 1 / cosh(z)."""
@@ -189,21 +173,21 @@ def relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jax.nn.relu(z)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _step_between(z, -0.5, 0.5))
 def piecewise_linear(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """f(z) = 0 for z <= -1/2, z + 1/2 between, 1 for z >= 1/2."""
     return jnp.clip(z + 0.5, 0, 1)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _sigmoid_derivative(z))
 def sigmoid(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
     """Logistic sigmoid: f(z) = 1 / (1 + exp(-z)), in (0, 1)."""
     return jax.nn.sigmoid(z)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _tanh_derivative(z))
 def tanh(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
     """Hyperbolic tangent: f(z) = (e^z - e^-z) / (e^z + e^-z), in (-1, 1)."""
@@ -214,7 +198,7 @@ def _leaky_relu_tangent(tangent, y, z):
     return jnp.where(z < 0, 0.01 * tangent, tangent * _one(z))
 
 
-@_in_float32
+@in_float32
 @_with_jvp(_leaky_relu_tangent)
 def leaky_relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Leaky rectifier: f(z) = z for z >= 0, z / 100 below.
@@ -226,7 +210,7 @@ def leaky_relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jax.nn.leaky_relu(z)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _logistic(z))
 def softplus(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Smooth rectifier: f(z) = log(1 + exp(z)), above 0.
@@ -249,7 +233,7 @@ def softplus(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jnp.maximum(z, 0) + twice_s * series
 
 
-@_in_float32
+@in_float32
 @_with_jvp(
     lambda tangent, y, z: y * (tangent - jnp.sum(y * tangent, -1, keepdims=True))
 )
@@ -258,12 +242,12 @@ def softmax(z: Float[Array, "*batch classes"]) -> Float[Array, "*batch classes"]
     return jax.nn.softmax(z)
 
 
-@_in_float32
+@in_float32
 def _softsign_derivative(z):
     return jnp.square(1 / (1 + jnp.abs(z)))
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _softsign_derivative(z))
 def softsign(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """f(z) = z / (1 + |z|), in (-1, 1).
@@ -275,12 +259,12 @@ def softsign(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return z / (1 + jnp.abs(z))
 
 
-@_in_float32
+@in_float32
 def _elu_derivative(z):
     return jnp.where(z > 0, 1, jnp.exp(jnp.where(z > 0, 0, z)))
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _elu_derivative(z))
 def elu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Exponential linear unit: f(z) = z for z >= 0, exp(z) - 1 below.
@@ -303,7 +287,7 @@ _GELU_NEAR = (-5.22731210e-9, 0.431493982, 0.388284809, -0.0181994744, -0.113992
 _GELU_NEAR += (-0.0147738612, 0.0190726771, 0.00447910167)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _gelu_second_derivative(z))
 def _gelu_derivative(z):
     if z.dtype == jnp.float64:
@@ -326,7 +310,7 @@ def _gelu_second_derivative(z):
     return (2 - z * z) * jnp.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _gelu_derivative(z))
 def gelu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Gaussian error linear unit: f(z) = z Phi(z).
@@ -358,7 +342,7 @@ def _silu_parts(z):
     return r, 1 / (1 + r * r), jnp.maximum(z, -200)
 
 
-@_in_float32
+@in_float32
 def _silu_derivative(z):
     """s (1 + z (1 - s)), s the sigmoid; below 0 exp(z) (1 + z + exp(z)) s(-z)^2.
 
@@ -387,7 +371,7 @@ def _silu_second_derivative(z):
     return _sigmoid_derivative(z) * (2 - z * jnp.tanh(z / 2))
 
 
-@_in_float32
+@in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _silu_derivative(z))
 def silu(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
     """Sigmoid linear unit, or swish: f(z) = z / (1 + exp(-z)).

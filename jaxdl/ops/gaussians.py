@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.ops.numerics import is_known, safe_sqrt, within
+from jaxdl.ops.numerics import in_float32, is_known, safe_sqrt, within
 
 LOG_2_PI = 1.8378770664093453
 
@@ -46,6 +46,7 @@ def check_covariance(cov: jax.Array | np.ndarray) -> None:
         )
 
 
+@in_float32
 def gaussian_log_density(
     x: Float[Array, "*batch dim"],
     mean: Float[Array, " dim"],
@@ -67,6 +68,7 @@ def gaussian_log_density(
     return -0.5 * (distances + len(mean) * LOG_2_PI) - _half_log_det(factor)
 
 
+@in_float32
 def gaussian_entropy(cov: Float[Array, "dim dim"]) -> Float[Array, ""]:
     """Entropy of a Gaussian, in nats; negative for a narrow one.
 
@@ -80,6 +82,7 @@ def gaussian_entropy(cov: Float[Array, "dim dim"]) -> Float[Array, ""]:
     return _half_log_det(factor) + 0.5 * len(cov) * (1 + LOG_2_PI)
 
 
+@in_float32
 def gaussian_cross_entropy(
     mean_p: Float[Array, " dim"],
     cov_p: Float[Array, "dim dim"],
@@ -103,6 +106,7 @@ def gaussian_cross_entropy(
     return 0.5 * (squares + len(cov_p) * LOG_2_PI) + _half_log_det(factor)
 
 
+@in_float32
 def gaussian_kl(
     mean_p: Float[Array, " dim"],
     cov_p: Float[Array, "dim dim"],
@@ -129,6 +133,7 @@ def gaussian_kl(
     return within(0.5 * squares - _half_log_det(spread), 0, math.inf)
 
 
+@in_float32
 def gaussian_jeffreys(
     mean_p: Float[Array, " dim"],
     cov_p: Float[Array, "dim dim"],
@@ -144,6 +149,7 @@ def gaussian_jeffreys(
     return forward + gaussian_kl(mean_q, cov_q, mean_p, cov_p)
 
 
+@in_float32
 def gaussian_hellinger(
     mean_p: Float[Array, " dim"],
     cov_p: Float[Array, "dim dim"],
@@ -175,6 +181,7 @@ def gaussian_hellinger(
     return safe_sqrt(-jnp.expm1(log_overlap))
 
 
+@in_float32
 def diagonal_gaussian_log_density(
     x: Float[Array, "*batch dim"],
     mean: Float[Array, "*batch dim"],
@@ -193,6 +200,7 @@ def diagonal_gaussian_log_density(
     return -0.5 * jnp.sum(squares + log_variance + LOG_2_PI, axis=-1)
 
 
+@in_float32
 def standard_normal_kl(
     mean: Float[Array, "*batch dim"], log_variance: Float[Array, "*batch dim"]
 ) -> Float[Array, "*batch"]:

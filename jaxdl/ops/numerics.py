@@ -1,5 +1,7 @@
 """Functions that keep values and gradients finite at the edge of their domain."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -30,6 +32,32 @@ def within(
         + jax.lax.stop_gradient(jnp.where(x < low, low - x, 0))
         + (jax.lax.stop_gradient(jnp.where(x > high, high - x, 0)))
     )
+
+
+def in_float32(fn: Callable[..., Array]) -> Callable[..., Array]:
+    """`fn` of arrays, with 16-bit numbers taken to float32 and its result rounded back.
+
+    One rounding in place of one after every operation: more accurate, and on CPU, which
+    rounds to bfloat16 by some ten integer operations, up to four times faster. What
+    LAPACK lacks for 16 bits is there for 32.
+    """
+
+    @functools.wraps(fn)
+    def wide(*args):
+        if all(x.dtype.itemsize > 2 for x in args):
+            return fn(*args)
+        narrow = [x.dtype.itemsize <= 2 for x in args]
+        pairs = zip(args, narrow, strict=True)
+        result = fn(*(x.astype(jnp.float32) if is_ else x for x, is_ in pairs))
+        return result.astype(jnp.result_type(*args))
+
+    return wide
+
+
+def promoted(*trees: Any) -> tuple[Any, ...]:
+    """Pytrees of arrays with all leaves in one type, that of a sum of them all."""
+    dtype = jnp.result_type(*jax.tree.leaves(trees))
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), trees)
 
 
 def is_known(*arrays: Any) -> bool:

@@ -65,7 +65,7 @@ def char_lm(
             "recurrent": net.init(net_key),
             "readout": {
                 "kernel": INITIALIZERS["glorot"](readout_key, shape, jnp.float32),
-                "bias": jnp.zeros(num_characters),
+                "bias": jnp.zeros(num_characters, jnp.float32),
             },
         }
 
