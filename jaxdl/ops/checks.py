@@ -19,6 +19,8 @@ from jaxdl.types import PRNGKey
 NOT_DIFFERENTIABLE = {
     "ops.activations.activation": "it looks up a row of a table",
     "ops.images.image_rows": "images are bytes",
+    "ops.numerics.in_float32": "the activations are checked through it",
+    "ops.numerics.promoted": "it converts types; the layers are checked through it",
 }
 """Functions that no gradient goes through, and why."""
 
