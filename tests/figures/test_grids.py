@@ -1,5 +1,7 @@
 """Parts of figures: what stands where, and that a reader is told what it is."""
 
+import types
+
 import numpy as np
 import pytest
 from drawing import drawn, images, series
@@ -9,6 +11,7 @@ from jaxdl.figures.grids import (
     Panel,
     figure_of_curves,
     figure_of_images,
+    figure_of_test_errors,
     image_grid,
     save_images,
     smoothed,
@@ -232,3 +235,18 @@ def test_weight_images_have_zero_gray_and_leave_no_unit_out():
     assert (pictures[1] == 0).all()  # its own scale
     assert (pictures[2] == 128).all() and (pictures[3:] == 255).all()
     np.testing.assert_array_equal(weight_images(kernel, (2, 3, 1), 1), pictures[:1])
+
+
+def test_published_errors_stand_beside_their_cases():
+    def record(mean, seeds):
+        metric = dict(mean=mean, ci95=[mean - 0.5, mean + 0.5], per_seed=seeds)
+        return types.SimpleNamespace(result={"metrics": {"test_error": metric}})
+
+    records = {"a": record(3.0, [2.9, 3.1]), "b": record(6.0, [5.0, 7.0])}
+    figure = figure_of_test_errors(records, {"c": 9.0, "b": 4.0})
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    found = lines["published"]
+    assert (list(found.get_xdata()), list(found.get_ydata())) == ([4.0], [1])
+    means = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert means == [3.0, 6.0]

@@ -1007,3 +1007,19 @@ def test_a_records_flags_are_those_of_its_configuration(system, file, monkeypatc
 
 def test_readme_tables_are_current(capsys):
     assert results_command(ResultsConfig(check=True)) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("direction", "mean", "verdict"),
+    [
+        ("lower", 2.01, "Not reached"),
+        ("lower", 2.0, "Reached"),
+        ("higher", 1.99, "Not reached"),
+        ("higher", 2.0, "Reached"),
+        ("equal", 2.01, "Not reached"),
+    ],
+)
+def test_a_mean_is_held_against_the_figure_itself(direction, mean, verdict):
+    figure = next(f for f in all_published().values() if f.trust != "M")
+    figure = figure._replace(direction=direction, value=2.0)
+    assert judge(figure, mean, None, None, ()) == verdict

@@ -197,3 +197,12 @@ def test_layers_that_do_not_chain_are_refused(layer, name, shape, message):
 def test_a_net_without_layers_is_refused():
     with pytest.raises(InputError, match="a net has no layers"):
         forward([], X)
+
+
+def test_no_two_layers_begin_alike():
+    normal = jax.nn.initializers.normal()
+    model = mlp([3] * 6, kernel_init=normal, bias_init=normal)
+    params = jax.jit(model.init)(jax.random.key(0))
+    rows = [np.ravel(layer["kernel"])[:3] for layer in params]
+    rows += [np.asarray(layer["bias"]) for layer in params]
+    assert len(np.unique(np.stack(rows), axis=0)) == 10

@@ -164,3 +164,19 @@ def test_initial_parameters():
 def test_bad_input(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call(machine())
+
+
+def test_visible_units_are_drawn_apart_from_hidden_ones():
+    """Each visible unit follows its own hidden one in three of four draws."""
+    size, slope = 2000, np.log(3)
+    params = dict(
+        kernel=jnp.diag(jnp.full(size, 2 * slope)),
+        visible_bias=jnp.full(size, -slope),
+        hidden_bias=jnp.zeros(size),
+    )
+    step = jax.jit(rbm.gibbs_step)
+    visible, p = step(jax.random.key(0), params, jnp.zeros(size))
+    on = np.asarray(p) > 0.5
+    np.testing.assert_allclose(np.where(on, p, 1 - p), 0.75, rtol=1e-5)
+    assert abs(np.mean(np.asarray(visible)[on]) - 0.75) < 0.06
+    assert abs(np.mean(on) - 0.5) < 0.06

@@ -72,3 +72,10 @@ def test_no_rate_draws_nothing():
     model = from_linen(Dropout(0.0), example=ROW)
     x = jax.device_put(np.ones((2, 4), np.float32))
     np.testing.assert_array_equal(model.apply({}, x, key=jax.random.key(0)), x)
+
+
+def test_neighbours_are_drawn_apart():
+    mask = np.asarray(keep_mask(jax.random.key(0), (40_000,), 0.5), float)
+    for distance in range(1, 9):
+        correlation = np.corrcoef(mask[distance:], mask[:-distance])[0, 1]
+        assert abs(correlation) < 0.03, distance

@@ -143,3 +143,20 @@ def test_images_are_probabilities_or_drawn_from_them():
 def test_bad_input(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
+
+
+def test_chains_run_for_so_many_steps():
+    seen = []
+
+    def chain(key, params, visible, num_steps):
+        seen.append(num_steps)
+        return visible, visible
+
+    def free_energy(params, visible):
+        return visible.sum(axis=-1) * params["kernel"].sum()
+
+    loss_fn = make_contrastive_divergence_loss(
+        free_energy, chain, num_steps=7, inputs_of=lambda batch: batch
+    )
+    loss_fn({"kernel": jnp.ones((2, 2))}, jnp.zeros((3, 2)), jax.random.key(0))
+    assert seen == [7]

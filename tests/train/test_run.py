@@ -22,6 +22,7 @@ from jaxdl.train.disk import read_sealed
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
 from jaxdl.train.run import load_run, run
+from jaxdl.train.seeds import seed_keys
 
 DATA = examples()
 
@@ -563,3 +564,18 @@ def test_trees_come_in_the_order_of_seeds(tmp_path):
     record = run("toy", make_experiment(cfg), DATA, cfg)
     found = [state_sha256(tree) for tree in load_trees(cfg.out)]
     assert found == [state_sha256(state) for state in record.states]
+
+
+def test_only_the_last_evaluation_is_final_and_all_have_one_key(tmp_path):
+    experiment = toy_experiment.make_experiment(toy_experiment.Config())
+    seen = []
+
+    def evaluate(state, data, key, final):
+        seen.append((final, jax.random.key_data(key).tolist()))
+        return experiment.evaluate(state, data, key, final)
+
+    config = toy_experiment.Config(steps=6, eval_every=2, out=tmp_path / "run")
+    data = toy_experiment.examples()
+    run("toy", experiment._replace(evaluate=evaluate), data, config)
+    key = jax.random.key_data(seed_keys(0).evaluate).tolist()
+    assert seen == [(False, key), (False, key), (True, key)]

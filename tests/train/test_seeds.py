@@ -8,6 +8,7 @@ import toy_experiment
 
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.seeds import (
+    VMAP_FLOP,
     choose_executor,
     make_executor,
     scan_block,
@@ -144,3 +145,22 @@ def test_training_leaves_what_it_began_with(name):
     np.testing.assert_array_equal(state["earlier"], np.full(3, 9.0))
     np.testing.assert_array_equal(data, np.ones(3))
     np.testing.assert_array_equal(earlier, np.full(3, 7.0))
+
+
+def test_no_key_of_a_phase_is_a_fold_of_one_before():
+    """Batches fold their key by the step: those folds belong to them alone."""
+
+    def words(key):
+        return tuple(jax.random.key_data(key).tolist())
+
+    first = seed_keys(0)
+    taken = {words(jax.random.fold_in(key, i)) for key in first for i in range(8)}
+    taken |= {words(key) for key in first}
+    later = [words(key) for phase in (1, 2, 3, 4) for key in seed_keys(0, phase)]
+    assert len(set(later)) == 16 and not taken & {*later}
+
+
+def test_auto_counts_the_work_of_all_seeds():
+    flop = VMAP_FLOP / 10
+    chosen = [choose_executor(num, flop, "cpu") for num in (10, 11)]
+    assert chosen == ["vmap", "sequential"]

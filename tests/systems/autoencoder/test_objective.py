@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdl.ops import sample_pixels, unit_pixels
+from jaxdl.systems.autoencoder import objective
 from jaxdl.systems.autoencoder.networks import variational_autoencoder
 from jaxdl.systems.autoencoder.objective import make_variational_loss
 
@@ -79,3 +80,23 @@ def test_bits_and_noise_are_drawn_anew():
     first, again, other = (loss_fn(k) for k in (KEY, KEY, jax.random.key(4)))
     assert first == again
     assert first["kl"] != other["kl"]  # of other bits: the noise is not in it
+
+
+def test_bits_and_noise_have_keys_of_their_own(monkeypatch):
+    keys, codes = [], []
+
+    def draw(key, image):
+        keys.append(key)
+        return sample_pixels(key, image)
+
+    def decode(params, z):
+        codes.append(z)
+        return jnp.zeros((len(z), 12))
+
+    monkeypatch.setattr(objective, "sample_pixels", draw)
+    model = types.SimpleNamespace(
+        encode=lambda params, x: (jnp.zeros((5, 3)), jnp.zeros((5, 3))), decode=decode
+    )
+    make_variational_loss(model)(None, BATCH, KEY)
+    ((key,), (noise,)) = keys, codes
+    assert not np.isin(noise, jax.random.normal(key, noise.shape)).any()

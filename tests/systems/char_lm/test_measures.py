@@ -82,3 +82,14 @@ def test_temperatures_that_are_refused(temperature):
 def test_an_empty_prompt():
     with pytest.raises(InputError, match="prompt is empty: expected at least one"):
         sample(KEY, MODEL.apply, PARAMS, jnp.zeros(0, jnp.int32), length=3)
+
+
+def test_each_character_is_drawn_anew():
+    """By a model that finds all characters equally likely."""
+
+    def apply(params, codes, carry=0.0):
+        return jnp.zeros((*codes.shape, 4)), jnp.float32(0.0)
+
+    (codes,) = sample(jax.random.key(0), apply, None, jnp.zeros(1, int), length=60)
+    assert np.bincount(codes, minlength=4).min() > 3
+    assert len({(int(a), int(b)) for a, b in zip(codes, codes[1:], strict=False)}) > 9

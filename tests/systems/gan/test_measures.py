@@ -152,6 +152,19 @@ def test_the_final_choice_of_sigma_ignores_the_test_split(data, evaluate):
     assert first["parzen_log_likelihood"] != second["parzen_log_likelihood"]
 
 
+def test_sigma_is_not_the_one_that_the_test_split_wants(data, evaluate):
+    """Images of the middle of the samples want a window as narrow as there is."""
+    grey = data.test._replace(image=jnp.full((5, *SHAPE), 128, jnp.uint8))
+    other = Images(data.train, data.validation, grey, "b", "c")
+    found = evaluate(STATE, other, KEY, True)
+    check_values(found, other, True, 7)
+    sampler = make_sampler(GENERATOR, LATENT, SHAPE)
+    samples = np.asarray(sampler.pixels(STATE.gen_params, KEY, 40))
+    rows = np.full((5, 6), 128 / 255)
+    best = max(SIGMAS, key=lambda sigma: parzen(rows, samples, sigma).mean())
+    assert best < 0.9 * float(found["parzen_sigma"])
+
+
 def test_evaluation_is_without_dropout(data):
     def apply(params, x, *, key=None):
         assert key is None

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from jaxdl.adversarial import losses
-from jaxdl.systems.gan_modes import methods
+from jaxdl.systems.gan_modes import methods, networks
 from jaxdl.systems.gan_modes.data import ring
 
 PLAYED = {
@@ -35,10 +35,17 @@ def test_the_methods_are_those_of_their_papers(method, monkeypatch):
     monkeypatch.setattr(methods, "make_unrolled_generator_loss", remember("unrolled"))
     monkeypatch.setattr(methods, "against_params", lambda loss: f"plain {loss}")
     monkeypatch.setattr(methods, "make_gan_losses", make_gan_losses)
+
+    def make_networks(pack, *, minibatch):
+        seen["networks"] = pack, minibatch
+        return networks.pacgan(pack, minibatch=minibatch)
+
+    monkeypatch.setattr(methods, "pacgan", make_networks)
     cfg = types.SimpleNamespace(
         methods=(method,), packs=(2,), learning_rate=0.1, batch_size=3
     )
     training = methods.make_training(cfg)
+    assert seen["networks"] == (2, method == "minibatch")
     kind, disc_steps, unrolled = PLAYED[method]
     assert training.step == kind
     gen_loss, disc_loss, *_ = seen[kind]

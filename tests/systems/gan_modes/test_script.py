@@ -63,6 +63,20 @@ def test_a_result_beside_its_published_figure(folder):
         fields = {text.partition(":")[0] for text in differing}
         assert fields == {"batch size", "steps", "trained on", "statistics"}
     assert "published" not in metrics["reverse_kl"]
+    assert len(case["remarks"]["health"]) == 2  # a verdict a seed
+
+
+def test_each_method_and_each_size_of_pack_is_a_case(script):
+    cfg = script.Config(methods=("wgan_gp", "pacgan"), packs=(2, 3))
+    cases = script.plan(cfg).work.cases
+    found = {
+        name: (case.config.methods, case.config.packs) for name, case in cases.items()
+    }
+    assert found == {
+        "wgan_gp": (("wgan_gp",), (1,)),
+        "pacgan2": (("pacgan",), (2,)),
+        "pacgan3": (("pacgan",), (3,)),
+    }
 
 
 @pytest.mark.parametrize("target", ["ring", "grid"])

@@ -12,6 +12,7 @@ from scipy.integrate import quad
 from scipy.special import log_expit, log_softmax, rel_entr
 
 from jaxdl.ops import gaussian_log_density
+from jaxdl.systems.gan_theory import measures
 from jaxdl.systems.gan_theory.data import annulus
 from jaxdl.systems.gan_theory.measures import (
     cover,
@@ -158,3 +159,11 @@ def test_estimates_from_samples():
     point = make_sampled_evaluate(lambda params, z: 0 * z, linear, 2, density)
     far = point(Players(jnp.array(0.0), best), None, jax.random.key(0), True)
     np.testing.assert_allclose(far["jsd_estimate"], np.log(2), rtol=1e-3)
+
+
+def test_each_density_has_its_own_mass(monkeypatch):
+    monkeypatch.setattr(measures, "GRIDS", ((1, 60),))
+    whole = normal([0.0, 0.0])
+    covering = cover([whole, lambda x: whole(x) - jnp.log(2.0)], 9.0)
+    np.testing.assert_allclose(covering.masses, (1, 0.5), rtol=1e-3)
+    assert not covering.holds_all

@@ -103,3 +103,11 @@ def test_a_game_has_the_losses_of_its_theory(script, monkeypatch):
         assert options["generator_loss"] is minimax_generator_loss
         assert options["real"]("points") == "points"
     assert len(seen) == 2
+
+
+def test_the_data_stands_for_all_targets(script):
+    names = [
+        script.plan(script.Config(targets=targets)).data.name
+        for targets in (("annulus",), ("annulus", "two_moons"))
+    ]
+    assert names == ["annulus", "annulus-two_moons"]

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import get_args
 
+import jax
 import jax.numpy as jnp
 import pytest
 from PIL import Image
@@ -14,9 +15,11 @@ from PIL import Image
 from jaxdl.data import Images, Split, load_images
 from jaxdl.ledger.published import SYSTEMS, all_published
 from jaxdl.ledger.rows import ledger_rows
+from jaxdl.systems.greedy_pretraining import greedy
 from jaxdl.train import loop
 from jaxdl.train.programs import built
 from jaxdl.train.run import check_step, load_run
+from jaxdl.train.state import TrainState
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = SYSTEMS / "greedy_pretraining" / "published.json"
@@ -181,3 +184,29 @@ def test_published_protocols_have_the_same_fields(
 )
 def test_bad_input(script, flags, said, refused):
     assert said in refused(script.main, flags.split())
+
+
+def test_the_net_begins_with_exactly_the_layers_before(script):
+    """And trains from there, by gradient descent that has a momentum."""
+    cfg = script.Config(cases=("sigmoid-rbm",), hidden_sizes=(5, 4))
+    case = script.make_case(cfg, "sigmoid-rbm")
+    data = load_images("digits")
+    *_, start, whole = built(case.work, case.config, data)
+    kernels = [jnp.full(shape, 7.0) for shape in ((64, 5), (5, 4))]
+    below = {"kernel": kernels[0], "bias": jnp.full(5, 3.0)}
+    machine = {"kernel": kernels[1], "hidden_bias": jnp.full(4, 2.0)}
+    top = TrainState(jax.random.key(0), machine | {"visible_bias": jnp.zeros(5)}, ())
+    previous = greedy.GreedyState((below,), top)
+    state = start.experiment.init(jax.random.key(1), data, previous)
+    state = whole.experiment.init(jax.random.key(2), data, state)
+    for layer, kernel, bias in zip(state.params[:2], kernels, (3, 2), strict=True):
+        assert (layer["kernel"] == kernel).all() and (layer["bias"] == bias).all()
+    shapes = [leaf.shape for leaf in jax.tree.leaves(state.opt_state)]
+    assert {leaf.shape for leaf in jax.tree.leaves(state.params)} <= {*shapes}
+
+
+def test_seeds_of_the_baselines(script):
+    """A forest draws, a support vector machine does not."""
+    cfg = script.Config(seeds=3)
+    seeds = [script.make_case(cfg, name).config.seeds for name in ("svm", "forest")]
+    assert seeds == [1, 3]

@@ -116,3 +116,11 @@ def test_mean_intensity_stays_where_nothing_leaves():
 def test_bad_bounds(bound):
     with pytest.raises(ValueError, match=r"rotation is .*: expected a finite number"):
         random_affine(KEY, 2, Distortion(rotation=bound))
+
+
+def test_size_and_width_are_drawn_apart():
+    bounds = Distortion(scaling=0.3, squeezing=0.3)
+    matrix = np.asarray(random_affine(jax.random.key(0), 4000, bounds).matrix)
+    height, width = np.log(matrix[:, 0, 0]), np.log(matrix[:, 1, 1])
+    assert np.ptp(height + width) > 1 < np.ptp(height - width)
+    assert abs(np.corrcoef(height + width, height - width)[0, 1]) < 0.06

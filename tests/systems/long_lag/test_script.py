@@ -162,3 +162,29 @@ def test_the_modern_net(script, preset):
 )
 def test_the_papers_number_is_that_of_the_lag(script, lag, number):
     assert published_sequences(script.Adding(lag=lag)) == number
+
+
+@pytest.mark.parametrize(
+    ("preset", "max_error", "has_moments"),
+    [("adding", 0.01, False), ("temporal-order-modern", 0.1, True)],
+)
+def test_rule_optimizer_and_end_are_those_of_the_task(
+    script, monkeypatch, preset, max_error, has_moments
+):
+    """Gradient descent has no state, Adam the moments of each parameter."""
+    seen = []
+
+    def make_stopping_step(answers, optimizer, *, max_error):
+        seen.append(max_error)
+        return lambda state, batch: (state, {})
+
+    monkeypatch.setattr(script, "make_stopping_step", make_stopping_step)
+    plan = script.plan(script.PRESETS[preset])
+    experiment = script.make_experiment(plan.config, plan.data)
+    assert seen == [max_error]
+    state = jax.eval_shape(experiment.init, jax.random.key(0), plan.data, None)
+    moments = len(jax.tree.leaves(state.opt_state)) >= len(
+        jax.tree.leaves(state.params)
+    )
+    assert moments is has_moments
+    assert experiment.done(state._replace(done="rule")) == "rule"

@@ -388,3 +388,13 @@ def test_the_best_of_all_epochs_is_kept():
     start = state._replace(best=jnp.zeros(16, jnp.int32))
     found, _ = jax.jit(learning.step)(start, {"2": (INPUTS2, LABELS2)})
     assert found.best.min() < 4
+
+
+def test_the_script_shuffles_its_examples_and_has_a_protocol(load_script):
+    script = load_script(SCRIPT)
+    plan = script.plan(script.Config(inputs=2))
+    experiment = script.make_experiment(plan.config, plan.data)
+    assert experiment.protocols.keys() == {"converged_2"}
+    batch = jax.jit(experiment.batch)
+    found = [batch(plan.data, jax.random.key(0), step)["2"][0] for step in range(8)]
+    assert any(not np.array_equal(found[0], other) for other in found[1:])

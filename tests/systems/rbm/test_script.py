@@ -1,5 +1,6 @@
 """The Boltzmann machine as a user starts it: resumed, enumerated, misused."""
 
+import types
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,17 @@ BAD = [
 @pytest.mark.parametrize(("flags", "sentence"), BAD, ids=[flags for flags, _ in BAD])
 def test_bad_flags(script, toy, flags, sentence, refused):
     assert sentence in refused(script.main, [*toy.flags, *flags.split()])
+
+
+def test_pictures_are_of_test_images_and_the_first_seed(script, monkeypatch):
+    def split(name):
+        return types.SimpleNamespace(image=name)
+
+    monkeypatch.setattr(script.measures, "shown", lambda key, *args: args)
+    monkeypatch.setattr(script, "rbm_figures", lambda record, shown: shown)
+    data = types.SimpleNamespace(
+        train=split("train"), validation=split("validation"), test=split("test")
+    )
+    states = [types.SimpleNamespace(params=name) for name in ("first", "second")]
+    record = types.SimpleNamespace(config=script.Config(), states=states, data=data)
+    assert script.figures(record) == ("first", "test")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,3 +78,19 @@ def test_the_figure(folder):
 )
 def test_bad_input(script, flags, said, refused):
     assert said in refused(script.main, flags.split())
+
+
+def test_each_case_trains_and_is_measured_on_its_own_lag(script, monkeypatch):
+    measured = []
+
+    def make_memory_evaluate(layer, apply, task):
+        measured.append(task.name)
+        return lambda state, data, key, final: {}
+
+    monkeypatch.setattr(script, "make_memory_evaluate", make_memory_evaluate)
+    plan = script.plan(script.Config(cells=("rnn",), lags=(2, 7), batch_size=3))
+    for lag, case in zip((2, 7), plan.work.cases.values(), strict=True):
+        batch = script.make_experiment(case.config, plan.data).batch
+        drawn = jax.eval_shape(batch, plan.data, jax.random.key(0), 0)
+        assert drawn.inputs.shape == (3, lag + 1, 6)
+    assert measured == ["latch_2", "latch_7"]

@@ -307,3 +307,35 @@ def test_held_out_images_are_not_trained_on(script):
         data = load_data(cfg, toy_net)
         np.testing.assert_array_equal(data.held_out.image, split.image)
         assert len(data.train.image) == (60 if train_on == "all" else 50)
+
+
+def test_the_tuned_net_begins_with_the_head_before(script, data):
+    """And with its training set; the whole net is the second phase."""
+    cfg = config(script, methods=("tuned",))
+    head, whole = script.make_tuning(cfg, data)
+    before = jax.jit(head.experiment.init)(jax.random.key(3), data, None)
+    params = jax.tree.map(lambda leaf: leaf + 7.0, before.training.params)
+    training = before.training._replace(params=params)
+    before = before._replace(training=training, subset=before.subset[::-1])
+    state = jax.jit(whole.experiment.init)(jax.random.key(4), data, before)
+    assert (head.name, whole.name) == ("head", "whole")
+    assert script.head_config(cfg).methods == ("frozen",)
+    found = state.training.params["head"]
+    jax.tree.map(np.testing.assert_array_equal, found, params)
+    np.testing.assert_array_equal(state.subset, before.subset)
+
+
+def test_a_step_is_on_the_subsets_images(script, data, monkeypatch):
+    experiment, state = begin(script, data, methods=("frozen",))
+    asked, rows = [], script.rows
+
+    def remember(examples, index):
+        asked.append(index)
+        return rows(examples, index)
+
+    monkeypatch.setattr(script, "rows", remember)
+    experiment.step(state, (data, jnp.array([1, 4])))
+    np.testing.assert_array_equal(asked[0], state.subset[jnp.array([1, 4])])
+    measured = begin(script, data, methods=("small",), train_on="train")[0]
+    assert measured.protocols.keys() == {"validation_error"}
+    assert experiment.protocols.keys() == {"test_error"}

@@ -135,3 +135,19 @@ def test_published_protocols_have_the_same_fields(script):
 )
 def test_bad_input(script, flags, said, refused):
     assert said in refused(script.main, flags.split())
+
+
+def test_each_case_has_its_own_net_and_only_mnist_published_errors(script, monkeypatch):
+    seen, make_net = [], script.nets.make_net
+
+    def remember(sizes, *names):
+        seen.append(names)
+        return make_net(sizes, *names)
+
+    monkeypatch.setattr(script.nets, "make_net", remember)
+    cfg = script.Config(cases=("tanh", "tanh-normalized", "relu-he"))
+    plan = script.plan(cfg)
+    for case in plan.work.cases.values():
+        script.make_training(case.config, plan.data)
+    assert seen == [("tanh", "standard"), ("tanh", "glorot"), ("relu", "he")]
+    assert plan.work.figures.keywords["published"] == {}
