@@ -1,8 +1,8 @@
 """Activation functions, and one table that knows their mathematics.
 
-Values and first derivatives are within 1e-6 of themselves at every float32 number, far
-out in the tails too (`benchmarks/accuracy.py` tries them all): a derivative is computed
-from z where the value has lost it, as y (1 - y) has where y rounds to 1. What `jax.nn`
+Values and first derivatives are within 1e-6 of themselves in float32, in the tails too
+(`benchmarks/accuracy.py` tries numbers of all sizes): a derivative is computed from z
+where the value has lost it, as y (1 - y) has where y rounds to 1. What `jax.nn`
 has is used where it is that accurate and another formula was not measured to be faster
 (`benchmarks/activations.py`). At a kink a derivative here is what `jax.grad` gives: a
 value between those of the two sides. At NaN values and derivatives are NaN.

@@ -74,7 +74,7 @@ def argv(cfg, data, tmp_path):
     metric = {"mean": 3.0, "ci95": None, "per_seed": [3.0], "protocol": {}}
     result = dict.fromkeys(RunResult.__required_keys__) | {
         "experiment": "char_lm",
-        "config": json.loads(json.dumps(deciding_fields(cfg))),
+        "config": json.loads(json.dumps(deciding_fields(cfg) | {"seed": 3})),
         "config_hash": "0" * 8,
         "seeds": [3],
         "steps": 12,
