@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
+from jaxdl import startup
 from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.command import ResultsConfig, results_command
@@ -288,6 +289,7 @@ COMMANDS: dict[str, tuple[type[Any], Callable[[Any], int]]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `jaxdl` command."""
+    startup.raise_interrupts()
     escape_unencodable()
     words = list(sys.argv[1:] if argv is None else argv)
     for name, (config_class, command) in COMMANDS.items():

@@ -42,6 +42,12 @@ def _script_folders() -> list[Path]:
     return [folder / "experiments" for folder in (PROJECT, *OUTSIDE)]
 
 
+def raise_interrupts() -> None:
+    """Let Ctrl-C raise `KeyboardInterrupt` again, for commands that clean up after."""
+    if signal.getsignal(signal.SIGINT) is end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def end(number: int, frame: FrameType | None) -> None:
     """A signal handler: say so, and leave at once with code 128 + number."""
     del frame

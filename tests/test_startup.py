@@ -95,3 +95,19 @@ def test_every_script_begins_with_it(path: Path):
         node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)
     )
     assert ast.unparse(first) == "import jaxdl.startup"
+
+
+def test_a_command_cleans_up_at_an_interrupt(tmp_path):
+    """`jaxdl` ends by an exception again once its imports are done."""
+    (tmp_path / "jaxdl").write_text(
+        "import signal, time\nimport jaxdl.startup as startup\n"
+        "assert signal.getsignal(signal.SIGINT) is startup.end\n"
+        "startup.raise_interrupts()\n"
+        "try:\n    print('ready', flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('cleaned up')\n"
+    )
+    command = [sys.executable, str(tmp_path / "jaxdl")]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env)
+    assert interrupted(process) == (0, "cleaned up\n", "")

@@ -1,12 +1,14 @@
 """The command `jaxdl gradcheck`."""
 
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
@@ -40,11 +42,15 @@ def check_subjects(
         with ProcessPoolExecutor(
             min(num_cores(), 4),
             multiprocessing.get_context("spawn"),  # JAX's threads do not survive a fork
-            signal.signal,
-            (signal.SIGINT, signal.SIG_IGN),  # an interrupt is for this process
+            _begin_worker,
         ) as pool:
             names = [subject.name for subject in subjects]
-            return _gather(pool, names, _check_named, names, seed, step)
+            try:
+                return _gather(pool, names, _check_named, names, seed, step)
+            except KeyboardInterrupt:  # what they are at would take seconds more
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                raise
     with ThreadPoolExecutor(2) as pool:
         names = [subject.name for subject in subjects]
         return _gather(pool, names, _check, subjects, seed, step)
@@ -55,6 +61,32 @@ def num_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Generator[None, None, None]:
+    try:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # only the main thread may set one
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _begin_worker() -> None:
+    """Leave interrupts to the process that started this one, and end when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    starter = multiprocessing.parent_process()
+
+    def end_too():
+        if starter is not None:
+            starter.join()
+            os._exit(1)
+
+    threading.Thread(target=end_too, daemon=True).start()
 
 
 def _check(subject: Subject, seed: int, step: float) -> list[LeafReport]:
@@ -76,7 +108,8 @@ def _gather(
     """The reports of all subjects, in order; drops what is left at the first error."""
     leaves: list[LeafReport] = []
     show = sys.stderr.isatty()
-    futures = [pool.submit(check, subject, seed, step) for subject in subjects]
+    with _interrupts_ignored():  # by the processes that this starts, too
+        futures = [pool.submit(check, subject, seed, step) for subject in subjects]
     try:
         for number, (name, future) in enumerate(zip(names, futures, strict=True)):
             if show:

@@ -2,11 +2,13 @@
 
 import importlib
 import json
+import signal
 import subprocess
 import sys
 import time
 
 import jax.numpy as jnp
+import psutil
 import pytest
 
 from jaxdl import cli
@@ -196,3 +198,33 @@ def test_help_does_not_import_the_register():
         subprocess.run([sys.executable, "-c", script], capture_output=True).returncode
         == 0
     )
+
+
+WORKER = """
+import multiprocessing, os, time
+from jaxdl.gradcheck.command import _begin_worker
+
+def work():
+    _begin_worker()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    multiprocessing.get_context("fork").Process(target=work).start()
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_the_process_that_started_them():
+    """However it ends: nothing else would tell them, and they would wait for ever."""
+    command = [sys.executable, "-c", WORKER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+        worker = psutil.Process(int(starter.stdout.readline()))
+        worker.send_signal(signal.SIGINT)  # of the terminal: not for a worker
+        time.sleep(0.2)
+        assert worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
+        starter.kill()
+    deadline = time.monotonic() + 20
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "it waits for ever"
+        time.sleep(0.05)
