@@ -63,7 +63,8 @@ def start(
         say(f"error: {visible(error)}", sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; what was saved before is kept", file=sys.stderr)
+        kept = "" if prog else "; what was saved before is kept"  # scripts save
+        print(f"interrupted{kept}", file=sys.stderr)
         return 130
 
 

@@ -4,7 +4,7 @@ import contextlib
 
 import jaxtyping
 
-from jaxdl.gradcheck.check import TOLERANCE
+from jaxdl.gradcheck.judge import TOLERANCE
 from jaxdl.gradcheck.subjects import Subject, check_subject
 from jaxdl.ops.activations import ACTIVATIONS
 

@@ -98,8 +98,14 @@ def _with_mean_image(key):
     def fn(means):
         return with_mean_image({"out": {"bias": jnp.zeros(5)}}, means)["out"]["bias"]
 
-    means = jax.nn.sigmoid(draw_normals(key, (5,))[0])
-    return Case(fn, (means,), ("means",), hand=lambda c, m: (c / (m * (1 - m)),))
+    def domain(logits):
+        return (jax.nn.sigmoid(logits),)
+
+    def hand(c, m):
+        return (c / (m * (1 - m)),)
+
+    means = domain(*draw_normals(key, (5,)))
+    return Case(fn, means, ("means",), hand=hand, domain=domain)
 
 
 # Losses of networks

@@ -1,6 +1,7 @@
 """The gradient check: one function, each of its leaves, every method that applies.
 
-Everything is compared with reverse mode, in float64 on the CPU:
+Everything is compared with reverse mode, in float64 on the CPU, at the given point and
+at further ones (`points`):
 
 - forward: forward mode, entry by entry; of a function with a custom VJP, which has
   none, that of its plain definition;
@@ -12,86 +13,57 @@ Everything is compared with reverse mode, in float64 on the CPU:
   over reverse mode.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from jaxdl.errors import InputError
+from jaxdl.gradcheck.branches import Branch, find_branches
 from jaxdl.gradcheck.finite_difference import STEP
-from jaxdl.gradcheck.methods import (
-    FLOOR,
-    Derivatives,
-    Rows,
-    Settled,
-    choose_rows,
-    first_order,
-    second_order,
-    whole_gradients,
+from jaxdl.gradcheck.judge import (
+    FAILS,
+    SECOND_TOLERANCE,
+    TOLERANCE,
+    Leaf,
+    LeafReport,
+    first_errors,
+    judge_leaf,
+    over_all_points,
+    unchecked_leaf,
 )
+from jaxdl.gradcheck.methods import (
+    Derivatives,
+    FirstOrder,
+    Rows,
+    Whole,
+    choose_rows,
+    make_first_order,
+    make_second_order,
+    make_whole_gradients,
+)
+from jaxdl.gradcheck.points import further_points
+from jaxdl.gradcheck.precision import why_narrow
 from jaxdl.gradcheck.problem import Case, Problem, make_problem
 from jaxdl.types import PRNGKey
 
-TOLERANCE = 1e-6
-"""Largest relative error at order 1."""
-SECOND_TOLERANCE = 1e-6
-"""Largest relative error at order 2: differences of a gradient are as exact."""
-METHODS = ("forward", "central", "complex", "hand", "plain")
-"""What reverse mode is compared with at order 1, in the order of the report."""
-
-_FAILS = "order 2 fails"
-
-
-class LeafReport(NamedTuple):
-    """Findings of the check for one leaf of one function.
-
-    Attributes:
-      function, leaf, shape: what was checked.
-      entries, directions: at how many entries, along how many random directions,
-        those left out included.
-      errors: worst relative error at order 1 of each method that covered the leaf.
-      worst_at: the method and the place of the worst of them.
-      second: worst relative error at order 2; inf if reverse over reverse failed, None
-        if it was not checked: a leaf is wrong at order 1, or all entries are left out.
-      left_out: entries (or directions) left out of order 1, with the reason.
-      second_left_out: number of entries left out of order 2.
-      notes: what else there is to say.
-      status: "ok"; "over", an error above its tolerance; "zero", the gradient is zero
-        at every entry, as it should be: right, but little was shown; "unchecked", no
-        entry could be held against differences.
-    """
-
-    function: str
-    leaf: str
-    shape: tuple[int, ...]
-    entries: int
-    directions: int
-    errors: dict[str, float]
-    worst_at: str
-    second: float | None
-    left_out: tuple[str, ...]
-    second_left_out: int
-    notes: tuple[str, ...]
-    status: str
-
-    @property
-    def worst(self) -> float:
-        """Worst relative error at order 1."""
-        return max(self.errors.values(), default=0.0)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the check of this leaf failed."""
-        return self.status in ("over", "unchecked")
-
 
 def check(
-    function: str, case: Case, key: PRNGKey, *, step: float = STEP
+    function: str,
+    case: Case,
+    key: PRNGKey,
+    *,
+    step: float = STEP,
+    branches_wanted: bool = False,
 ) -> list[LeafReport]:
-    """Check every derivative of a function at a point, leaf by leaf.
+    """Check every derivative of a function, leaf by leaf.
 
     The function is checked as <c, fn(*args)>, with a fixed random cotangent c for what
     is no scalar. An error is |a - b| / max(|a|, |b|, 1e-3 x the leaf's largest entry).
+    It is checked at the case's point and at further ones, drawn around zero five times
+    as wide (`points`); a further point where the function is not finite is left out,
+    with a note. A leaf is reported with its worst error over all points.
 
     A leaf of up to 64 entries is checked at each; a larger one at 64 of them and along
     two random directions u, which show a wrong entry wherever it is: u_j is of random
@@ -101,208 +73,147 @@ def check(
 
     Differences are taken with the step times max(1, |entry|), then with a tenth, ten
     times, a hundredth and a thousandth of it, until those of order 8 and 6, from the
-    left and from the right agree to a twentieth of the tolerance. An entry where they
-    never do lies on a kink, or below rounding: it is left out and listed. Values of
-    `fn` decide that, so a wrong gradient cannot excuse itself; one that is not finite
-    is an error there too.
+    left and from the right agree to a twentieth of the tolerance. Where the leaf's root
+    mean square s is below 0.1 or above 10, the step times max(s, |entry|) comes first.
+    An entry where they never agree lies on a kink, or below rounding: it is left out
+    and listed. Values of `fn` decide that, so a wrong gradient cannot excuse itself;
+    one that is not finite is an error there too.
+
+    Differences need float64. Where the function passes a leaf through narrower floats,
+    as its jaxpr shows, that leaf is unchecked, which is a failure.
 
     Args:
       function: its name in the report.
       case: the function and its point.
-      key: decides cotangent, entries and directions.
+      key: decides cotangent, further points, entries and directions.
       step: of the differences.
+      branches_wanted: report the function's branches too (`branches`).
 
     Raises:
       InputError: if the function takes or gives anything but floats.
     """
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
-        keys = [jax.random.fold_in(key, i) for i in range(3)]
+        keys = [jax.random.fold_in(key, i) for i in range(4)]
         try:
             problem = make_problem(case, keys[0])
         except InputError as error:
             raise InputError(f"{function}: {error}") from error
-        rows = choose_rows([leaf.size for leaf in problem.leaves], keys[1])
-        first, gradients = first_order(problem, rows, step=step, tolerance=TOLERANCE)
-        whole = whole_gradients(problem)
-        leaves = [
-            _Leaf(name, np.asarray(leaf), *found)
-            for name, leaf, *found in zip(
-                problem.names,
-                problem.leaves,
-                rows,
-                first,
-                gradients,
-                whole.hand,
-                whole.plain,
-                strict=True,
-            )
-        ]
-        errors = [_first_errors(leaf, whole.values) for leaf in leaves]
-        wrong = [
-            leaf.name
-            for leaf, found in zip(leaves, errors, strict=True)
-            if max((error for error, _ in found.values()), default=0.0) > TOLERANCE
-        ]
-        second = _try_second_order(problem, rows, gradients, keys[2], step, wrong)
+        narrow = why_narrow(problem)
+        if all(narrow):
+            return [
+                unchecked_leaf(function, name, leaf.shape, why)
+                for name, leaf, why in zip(
+                    problem.names, problem.leaves, narrow, strict=True
+                )
+            ]
+        points = [problem.leaves, *further_points(problem, keys[3])]
+        methods = _Methods(
+            make_first_order(problem, step=step, tolerance=TOLERANCE),
+            make_whole_gradients(problem),
+            make_second_order(problem, keys[2], step=step, tolerance=SECOND_TOLERANCE),
+        )
+        found: list[_Found] = []
+        for number, leaves in enumerate(points):
+            rows_key = jax.random.fold_in(keys[1], number)
+            rows = choose_rows([leaf.size for leaf in leaves], rows_key)
+            given = found[0] if found else None
+            at = _at_point(function, problem, methods, leaves, rows, narrow, given)
+            if at.first.finite or not found:
+                found.append(at)
+        branches = find_branches(problem, points) if branches_wanted else ()
+    missing = len(points) - len(found)
     return [
-        _leaf_report(function, leaf, found, seconds)
-        for leaf, found, seconds in zip(leaves, errors, second, strict=True)
+        _whole_report(reports, why, missing, branches)
+        for *reports, why in zip(*(at.reports for at in found), narrow, strict=True)
     ]
 
 
-def _try_second_order(
+class _Methods(NamedTuple):
+    """Compiled for all points."""
+
+    first: Callable[..., FirstOrder]
+    whole: Callable[[list[jax.Array]], Whole]
+    second: Callable[..., list[Derivatives]]
+
+
+class _Found(NamedTuple):
+    """Findings at one point."""
+
+    reports: list[LeafReport]
+    first: FirstOrder
+    whole: Whole | None
+    second: list[Derivatives] | None
+    why_no_second: str = ""
+
+
+def _at_point(
+    function: str,
     problem: Problem,
+    methods: _Methods,
+    leaves: list[jax.Array],
     rows: list[Rows],
-    gradients: list[np.ndarray],
-    key: PRNGKey,
-    step: float,
-    wrong: list[str],
-) -> list[Derivatives] | list[str]:
-    """Second derivatives of each leaf, or why there are none."""
-    if wrong:  # a wrong gradient of one leaf makes mixed derivatives of others wrong
-        return [f"order 2 is not checked: {wrong[0]} is wrong at order 1"] * len(rows)
-    try:
-        return second_order(
-            problem, rows, gradients, key, step=step, tolerance=SECOND_TOLERANCE
+    narrow: list[str],
+    given: _Found | None,
+) -> _Found:
+    """Findings at one point; `given` are those at the given one, if it is another."""
+    first = methods.first(leaves, rows, given and given.first)
+    if given and not first.finite:
+        return _Found([], first, None, None)
+    whole = methods.whole(leaves)
+    parts = [
+        Leaf(name, np.asarray(leaf), *found)
+        for name, leaf, *found in zip(
+            problem.names,
+            leaves,
+            rows,
+            first.found,
+            first.gradients,
+            whole.hand,
+            whole.plain,
+            strict=True,
         )
-    except Exception as error:  # a backward pass can do anything
-        return [f"{_FAILS}: {first_line(error)}"] * len(rows)
+    ]
+    given_values = (given and given.whole or whole).values
+    errors = [first_errors(leaf, whole.values, given_values) for leaf in parts]
+    wrong = [
+        leaf.name
+        for leaf, found, why in zip(parts, errors, narrow, strict=True)
+        if not why and max((e for e, _ in found.values()), default=0.0) > TOLERANCE
+    ]
+    second, said = None, ""
+    if given and given.why_no_second:
+        said = given.why_no_second
+    elif wrong:  # a wrong gradient of one leaf makes mixed derivatives of others wrong
+        said = f"order 2 is not checked: {wrong[0]} is wrong at order 1"
+    else:
+        moving = [not why for why in narrow]
+        try:
+            second = methods.second(leaves, rows, first, moving, given and given.second)
+        except Exception as error:  # a backward pass can do anything
+            said = f"{FAILS}: {first_line(error)}"
+    reports = [
+        judge_leaf(function, leaf, found, seconds)
+        for leaf, found, seconds in zip(
+            parts, errors, second or [said] * len(parts), strict=True
+        )
+    ]
+    return _Found(reports, first, whole, second, said)
 
 
-def relative_error(a: Any, b: Any, largest: Any) -> np.ndarray:
-    """|a - b| / max(|a|, |b|, 1e-3 largest); 0 where a = b, inf if not finite."""
-    a, b = np.asarray(a), np.asarray(b)
-    with np.errstate(all="ignore"):
-        scale = np.maximum(np.maximum(np.abs(a), np.abs(b)), FLOOR * largest)
-        error = np.where(a == b, 0.0, np.abs(a - b) / scale)
-    return np.where(np.isfinite(a) & np.isfinite(b), error, np.inf)
+def _whole_report(
+    reports: list[LeafReport], narrow: str, missing: int, branches: tuple[Branch, ...]
+) -> LeafReport:
+    """The report of a leaf over all points."""
+    whole = over_all_points(reports)
+    if narrow:
+        whole = unchecked_leaf(whole.function, whole.leaf, whole.shape, narrow)
+    if missing:
+        said = f"not finite at {missing} of {missing + len(reports)} points: left out"
+        whole = whole._replace(notes=(*whole.notes, said))
+    return whole._replace(branches=branches)
 
 
 def first_line(error: BaseException) -> str:
     """The name of an exception and the first line of what it says."""
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-class _Leaf(NamedTuple):
-    """All that the methods found about one leaf."""
-
-    name: str
-    value: np.ndarray
-    rows: Rows
-    first: Derivatives
-    gradient: np.ndarray
-    hand: np.ndarray | None
-    plain: np.ndarray | None
-
-    def entry(self, place: int) -> str:
-        """An entry with its value, as in "params.0.kernel[2, 1] = 0.5"."""
-        number = f"{self.value.ravel()[place]:.6g}"
-        if not self.value.shape:
-            return f"{self.name} = {number}"
-        where = ", ".join(map(str, np.unravel_index(place, self.value.shape)))
-        return f"{self.name}[{where}] = {number}"
-
-    def row(self, number: int) -> str:
-        """The entry or the direction of a row."""
-        entries = self.rows.entries
-        if number < len(entries):
-            return self.entry(int(entries[number]))
-        return f"{self.name} along random direction {number - len(entries) + 1}"
-
-
-def _leaf_report(
-    function: str,
-    leaf: _Leaf,
-    found: dict[str, tuple[float, str]],
-    seconds: Derivatives | str,
-) -> LeafReport:
-    central = leaf.first.central
-    errors = {name: error for name, (error, _) in found.items()}
-    worst = max(errors, key=lambda name: errors[name], default=None)
-    second, second_left_out, notes = _second_error(seconds)
-    if "forward" not in leaf.first.exact:
-        notes.append("no forward mode: a custom VJP without a plain definition")
-    over = max(errors.values(), default=0.0) > TOLERANCE
-    if over or (second is not None and second > SECOND_TOLERANCE):
-        status = "over"
-    elif not central.ok.any():
-        status = "unchecked"
-    else:
-        status = "zero" if _is_zero(central) else "ok"
-    return LeafReport(
-        function,
-        leaf.name,
-        leaf.value.shape,
-        len(leaf.rows.entries),
-        len(leaf.rows.factors),
-        errors,
-        f"{worst}, {found[worst][1]}" if worst else "",
-        second,
-        tuple(
-            leaf.row(int(i)) + (" (kink)" if central.on_kink[i] else " (rounding)")
-            for i in np.flatnonzero(~central.ok)
-        ),
-        second_left_out,
-        tuple(notes),
-        status,
-    )
-
-
-def _second_error(
-    found: Derivatives | str,
-) -> tuple[float | None, int, list[str]]:
-    """Worst error at order 2, number of entries left out, and notes."""
-    if isinstance(found, str):
-        return (np.inf if found.startswith(_FAILS) else None), 0, [found]
-    errors = _row_errors(found, SECOND_TOLERANCE)["central"]
-    left_out = int(np.sum(errors < 0))
-    if left_out == len(errors):
-        return None, left_out, ["order 2 is not checked: all entries are left out"]
-    return float(np.max(errors)), left_out, []
-
-
-def _is_zero(central: Settled) -> bool:
-    return bool(central.ok.any() and central.zero[central.ok].all())
-
-
-def _row_errors(found: Derivatives, tolerance: float) -> dict[str, np.ndarray]:
-    """Error of each row by each method; -1 for a row that is left out.
-
-    Where all is zero but for rounding, errors are such that rounding passes.
-    """
-    central = found.central
-    judged = central.ok | ~np.isfinite(found.reverse)
-    rounding = central.noise / (FLOOR * tolerance)
-    largest = np.where(central.zero, rounding, found.largest)
-    return {
-        name: np.where(judged, relative_error(found.reverse, values, largest), -1)
-        for name, values in {**found.exact, "central": central.value}.items()
-    }
-
-
-def _first_errors(
-    leaf: _Leaf, values: tuple[list[Any], list[Any]]
-) -> dict[str, tuple[float, str]]:
-    """Worst error of each method at order 1, and where it is."""
-    central = leaf.first.central
-    found = {}
-    for name, row_errors in _row_errors(leaf.first, TOLERANCE).items():
-        number = int(np.argmax(row_errors))
-        if row_errors[number] >= 0:
-            found[name] = float(row_errors[number]), leaf.row(number)
-    largest = np.max(np.abs(leaf.gradient), where=np.isfinite(leaf.gradient), initial=0)
-    if _is_zero(central):
-        largest = central.noise / (FLOOR * TOLERANCE)
-    left_out = leaf.rows.entries[~central.ok[: len(leaf.rows.entries)]]
-    for name, other in (("hand", leaf.hand), ("plain", leaf.plain)):
-        if other is not None:
-            error = relative_error(leaf.gradient, other.ravel(), largest)
-            error[left_out] = 0
-            place = int(np.argmax(error))
-            found[name] = float(error[place]), leaf.entry(place)
-    if "plain" in found:
-        for a, b in zip(*values, strict=True):
-            error = float(np.max(relative_error(a, b, np.max(np.abs(a)))))
-            found["plain"] = max(found["plain"], (error, "the value"))
-    return {name: found[name] for name in METHODS if name in found}

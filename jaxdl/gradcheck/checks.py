@@ -17,11 +17,16 @@ _ENGINE = "it is what derivatives are checked with"
 
 NOT_DIFFERENTIABLE = {
     "gradcheck.bptt.lstm_1997_backward": "nn.recurrent.lstm_1997 is checked with it",
+    "gradcheck.branches": _ENGINE,
     "gradcheck.finite_difference": _ENGINE,
+    "gradcheck.judge": _ENGINE,
     "gradcheck.methods": _ENGINE,
+    "gradcheck.points": _ENGINE,
+    "gradcheck.precision": _ENGINE,
     "gradcheck.problem": _ENGINE,
     "gradcheck.report": _ENGINE,
     "gradcheck.selection": _ENGINE,
+    "gradcheck.settle": _ENGINE,
     "gradcheck.subjects": _ENGINE,
     "gradcheck.user_function": _ENGINE,
 }

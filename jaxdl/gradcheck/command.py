@@ -14,9 +14,9 @@ from typing import Any
 
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.backprop import worked_example
-from jaxdl.gradcheck.check import LeafReport
 from jaxdl.gradcheck.coverage import find_reasons
 from jaxdl.gradcheck.finite_difference import STEP
+from jaxdl.gradcheck.judge import LeafReport
 from jaxdl.gradcheck.report import as_json, format_report, format_worked_example
 from jaxdl.gradcheck.selection import select
 from jaxdl.gradcheck.subjects import Subject, check_subject, find_subjects

@@ -14,24 +14,18 @@ from jaxdl.gradcheck.finite_difference import (
     complex_step,
 )
 from jaxdl.gradcheck.problem import Problem, draw_normal, quick_jit
+from jaxdl.gradcheck.settle import ROUNDING, Settled, settle
 from jaxdl.types import PRNGKey
 
 MAX_ENTRIES = 64
 """A leaf with more entries is checked at this many, and along random directions."""
 NUM_DIRECTIONS = 2
 """Random directions of such a leaf."""
-FLOOR = 1e-3
-"""Share of a leaf's largest entry below which errors are relative to that share."""
-ROUNDING = 1e-13
-"""Rounding of a central difference, relative to the values over the step: 450 eps."""
-LEAST_ROUNDING = 1e-15
-"""Rounding of the value itself, relative to it: 4.5 eps."""
+QUICK_SIZE = 2**16
+"""Entries above which running costs more than compiling."""
 
 _DIRECTION_FLOOR = 1e-2  # as FLOOR, where a direction's entries are made to weigh alike
-_LADDER = (1, 0.1, 10, 0.01, 0.001)  # of the step, until differences settle
-_SPREAD = 0.05  # of the tolerance: with kinks on both sides it can miss a part of them
 _GROUP_SIZE = 2**13  # entries whose rows one program takes together
-_QUICK_SIZE = 2**16  # entries above which running costs more than compiling
 _LARGE = 2**21  # numbers in flight above which rows run one after the other
 
 
@@ -52,32 +46,13 @@ class Rows(NamedTuple):
         return len(self.entries) + len(self.factors)
 
 
-class Settled(NamedTuple):
-    """Differences that may have settled, one for each row of a leaf.
-
-    Attributes:
-      value: the central differences.
-      ok: whether they settled.
-      on_kink: where they did not, whether by more than rounding makes.
-      zero: whether value and spread are mere rounding of a difference, and the leaf's
-        largest entry in reverse mode mere rounding of the function's value.
-      noise: what rounding makes of a difference at the last step taken.
-    """
-
-    value: np.ndarray
-    ok: np.ndarray
-    on_kink: np.ndarray
-    zero: np.ndarray
-    noise: float
-
-
 class Derivatives(NamedTuple):
     """Derivatives of one order by several methods, one number for each row of a leaf.
 
     Attributes:
       reverse: in reverse mode.
-      largest: largest size of an entry of the leaf; of a direction, the largest term
-        of the sum <g, u>.
+      largest: largest size of an entry of the leaf, here or at the given point; of a
+        direction, the largest term of the sum <g, u>.
       exact: by methods without differences: "forward", "complex".
       central: by differences.
     """
@@ -116,28 +91,99 @@ def signs_and_sizes(key: PRNGKey, size: int) -> np.ndarray:
     return np.sign(numbers) * (0.5 + np.abs(numbers))
 
 
-def first_order(
-    problem: Problem, rows: list[Rows], *, step: float, tolerance: float
-) -> tuple[list[Derivatives], list[np.ndarray]]:
-    """Reverse and forward mode, differences and complex step.
+class FirstOrder(NamedTuple):
+    """Findings at order 1 at a point, leaf by leaf.
+
+    Attributes:
+      found: the derivatives.
+      gradients: in reverse mode, raveled.
+      finite: whether the function's value is finite there.
+    """
+
+    found: list[Derivatives]
+    gradients: list[np.ndarray]
+    finite: bool
+
+
+def make_first_order(
+    problem: Problem, *, step: float, tolerance: float
+) -> Callable[..., FirstOrder]:
+    """Reverse and forward mode, differences and complex step, compiled once.
 
     Args:
       problem: the function.
-      rows: of each leaf.
-      step: of the differences, times max(1, |entry|).
+      step: of the differences, times max(1, |entry|); before that, where the leaf's
+        root mean square is not about 1, times that instead of 1.
       tolerance: to which differences must settle.
 
     Returns:
-      For each leaf the derivatives, and the gradient in reverse mode.
+      A function of the point's leaves, of the rows of each leaf and, at a further
+      point, of what was found at the given one.
     """
-    found, gradients = [], []
-    for group in _groups([leaf.size for leaf in problem.leaves]):
-        derivatives, gradient = _group_derivatives(
-            problem, group, [rows[i] for i in group], step, tolerance
-        )
-        found += derivatives
-        gradients += gradient
-    return found, gradients
+    groups = _groups([leaf.size for leaf in problem.leaves])
+    programs = [_first_order_program(problem, group) for group in groups]
+
+    def at(
+        leaves: list[jax.Array], rows: list[Rows], given: FirstOrder | None
+    ) -> FirstOrder:
+        values = [np.asarray(leaf).ravel() for leaf in leaves]
+        found, gradients, finite = [], [], True
+        for group, program in zip(groups, programs, strict=True):
+            mine = [rows[i] for i in group]
+            part = [values[i] for i in group]
+            directions, lengths = _directions_in_group(part, mine)
+
+            def run(h, length, program=program, directions=directions):
+                return program(leaves, *directions, h, length)
+
+            out = run(step, lengths[0])
+            rounding = ROUNDING * float(out["magnitude"])
+            reference = _reference([given.found[i] for i in group] if given else None)
+            central = settle(
+                _reusing(out["central"], run, step, lengths[0]),
+                out["largest"],
+                reference,
+                _of_leaf(mine),
+                np.full(len(out["largest"]), rounding),
+                lengths,
+                step=step,
+                tolerance=tolerance,
+            )
+            largest = _at_least(out["largest"], reference)
+            found += _split(out["reverse"], largest, out["exact"], central, mine)
+            cuts = np.cumsum([len(x) for x in part])[:-1]
+            gradients += np.split(out["gradient"], cuts)
+            finite &= bool(np.isfinite(out["magnitude"]))
+        return FirstOrder(found, gradients, finite)
+
+    return at
+
+
+def _reference(given: list[Derivatives] | None) -> np.ndarray | None:
+    """Largest entries of the leaves at the given point, row by row.
+
+    A direction has length 1, so an error of its sum is held against them as well.
+    """
+    if given is None:
+        return None
+    return np.concatenate([np.full(len(x.largest), x.largest[0]) for x in given])
+
+
+def _at_least(largest: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
+    return largest if reference is None else np.maximum(largest, reference)
+
+
+def _reusing(
+    first: Difference, run: Callable[..., Any], step: float, length: np.ndarray
+) -> Callable[[float, np.ndarray], Difference]:
+    """Differences at a step, the first of which are there already."""
+
+    def differences(h: float, lengths: np.ndarray) -> Difference:
+        if h == step and lengths is length:
+            return first
+        return run(h, lengths)["central"]
+
+    return differences
 
 
 def _groups(sizes: list[int]) -> list[list[int]]:
@@ -150,55 +196,62 @@ def _groups(sizes: list[int]) -> list[list[int]]:
     return groups
 
 
-def _group_derivatives(
-    problem: Problem, group: list[int], rows: list[Rows], step: float, tolerance: float
-) -> tuple[list[Derivatives], list[np.ndarray]]:
-    sizes = [problem.leaves[i].size for i in group]
-    arguments = (problem.leaves, *_directions_in_group(problem, group, rows))
+def _first_order_program(problem: Problem, group: list[int]) -> Callable[..., Any]:
+    """The compiled program of a group, without forward mode if there is none."""
+    size = sum(problem.leaves[i].size for i in group)
+    jit = quick_jit if size <= QUICK_SIZE else jax.jit
+    programs = [jit(_row_program(problem, group, mode)) for mode in (True, False)]
 
-    def compiled(forward: bool) -> Callable[..., Any]:
-        jit = quick_jit if sum(sizes) <= _QUICK_SIZE else jax.jit
-        program = jit(_row_program(problem, group, forward))
-        return lambda h: jax.tree.map(np.asarray, program(*arguments, h))
+    def run(*arguments):
+        try:
+            out = programs[0](*arguments)
+        except TypeError as error:
+            if "custom_vjp" not in str(error):
+                raise
+            del programs[0]  # the function has no forward mode, at any point
+            out = programs[0](*arguments)
+        return jax.tree.map(np.asarray, out)
 
-    program = compiled(forward=True)
-    try:
-        out = program(step)
-    except TypeError as error:
-        if "custom_vjp" not in str(error):  # it has no forward mode
-            raise
-        program = compiled(forward=False)
-        out = program(step)
-
-    def differences(h: float) -> Difference:
-        return out["central"] if h == step else program(h)["central"]
-
-    rounding = ROUNDING * float(out["magnitude"])
-    central = _settle(differences, out["largest"], rounding, step, tolerance)
-    found = _split(out["reverse"], out["largest"], out["exact"], central, rows)
-    return found, np.split(out["gradient"], np.cumsum(sizes)[:-1])
+    return run
 
 
 def _directions_in_group(
-    problem: Problem, group: list[int], rows: list[Rows]
-) -> tuple[np.ndarray, ...]:
-    """For each row of a group of leaves, raveled into one vector: the entry (-1 for a
-    random direction), the direction's number, and the length of a step; then the
-    directions' factors."""
-    sizes = [problem.leaves[i].size for i in group]
-    total = sum(sizes)
-    index, which, length, factors = [], [], [], []
-    for i, start, mine in zip(group, np.cumsum([0, *sizes]), rows, strict=False):
-        values = np.abs(np.asarray(problem.leaves[i]).ravel()[mine.entries])
+    values: list[np.ndarray], rows: list[Rows]
+) -> tuple[tuple[np.ndarray, ...], list[np.ndarray]]:
+    """The rows of a group of leaves, raveled into one vector.
+
+    Args:
+      values: of each leaf, raveled.
+      rows: of each leaf.
+
+    Returns:
+      For the program: for each row the entry (-1 for a random direction) and the
+      direction's number, and the directions' factors. Then the lengths of a step: in
+      the leaves' own size if that of one of them is not about 1, and of size 1.
+    """
+    total = sum(map(len, values))
+    index, which, factors = [], [], []
+    lengths: list[list[float]] = [[], []]
+    starts = np.cumsum([0, *map(len, values)])
+    for x, start, mine in zip(values, starts, rows, strict=False):
         numbers = range(len(factors), len(factors) + len(mine.factors))
         index += [*(start + mine.entries), *(-1 for _ in numbers)]
         which += [*(0 for _ in mine.entries), *numbers]
-        length += [*np.maximum(1.0, values), *(1.0 for _ in numbers)]
+        for scale, column in zip((1.0, own_size(x)), lengths, strict=True):
+            column += [*np.maximum(scale, np.abs(x[mine.entries]))]
+            column += [max(scale, own_size(x)) for _ in numbers]
         for factor in mine.factors:
             factors.append(np.zeros(total))
             factors[-1][start : start + len(factor)] = factor
-    columns = np.array(index), np.array(which), np.array(length)
-    return *columns, np.array(factors).reshape(-1, total)
+    columns = np.array(index), np.array(which), np.array(factors).reshape(-1, total)
+    ones, own = map(np.array, lengths)
+    return columns, [ones] if (ones == own).all() else [own, ones]
+
+
+def own_size(x: np.ndarray) -> float:
+    """Root mean square of a leaf; 1 where that is near 1, or nothing."""
+    size = float(np.sqrt(np.mean(x**2)))
+    return size if size > 0 and not 0.01 < size < 100 else 1.0
 
 
 def _row_program(
@@ -209,7 +262,7 @@ def _row_program(
     sizes = [problem.leaves[i].size for i in group]
     cuts = np.cumsum(sizes)[:-1]
 
-    def program(leaves, index, which, length, factors, step):
+    def program(leaves, index, which, factors, step, length):
         x = jnp.concatenate([leaves[i].reshape(-1) for i in group])
 
         def insert(x):
@@ -258,36 +311,136 @@ def _row_program(
     return program
 
 
-def second_order(
-    problem: Problem,
-    rows: list[Rows],
-    gradients: list[np.ndarray],
-    key: PRNGKey,
-    *,
-    step: float,
-    tolerance: float,
-) -> list[Derivatives]:
+def make_second_order(
+    problem: Problem, key: PRNGKey, *, step: float, tolerance: float
+) -> Callable[..., list[Derivatives]]:
     """Second derivatives: reverse over reverse, and differences of the gradient.
 
     H u, the gradient of <g, u>, along one random direction u in the space of all
-    leaves. It has length 1 and no entry near zero, so that each entry of H u hears of a
-    whole row of the Hessian H.
+    leaves. In units of each entry's length of a step it has length 1 and no entry near
+    zero, so that each entry of H u hears of a whole row of the Hessian H.
 
     Args:
       problem: the function.
-      rows: of each leaf, in which H u is read.
-      gradients: of each leaf, whose rounding is that of the differences.
       key: draws u.
       step: of the differences.
       tolerance: to which differences must settle.
+
+    Returns:
+      A function of the point's leaves, of the rows of each leaf, in which H u is read,
+      of what was found at order 1, of the leaves along which u may go and, at a further
+      point, of what was found at order 2 at the given one.
     """
-    leaves = problem.leaves
-    u = [
-        signs_and_sizes(jax.random.fold_in(key, i), leaf.size).reshape(leaf.shape)
-        for i, leaf in enumerate(leaves)
+    signs = [
+        signs_and_sizes(jax.random.fold_in(key, i), leaf.size)
+        for i, leaf in enumerate(problem.leaves)
     ]
-    length = np.sqrt(sum(np.sum(part**2) for part in u))
-    u = [part / length for part in u]
+    compiled = quick_jit(_hessian_program(problem))
+
+    def at(
+        leaves: list[jax.Array],
+        rows: list[Rows],
+        first: FirstOrder,
+        moving: list[bool],
+        given: list[Derivatives] | None,
+    ) -> list[Derivatives]:
+        lengths = _lengths(leaves, first)
+        u = [v if move else 0 * v for v, move in zip(signs, moving, strict=True)]
+        norm = np.sqrt(sum(np.sum(v**2) for v in u))
+        u = [
+            (length * v / norm).reshape(leaf.shape)
+            for length, v, leaf in zip(lengths, u, leaves, strict=True)
+        ]
+        places, factors = [r.entries for r in rows], [r.factors for r in rows]
+
+        def run(h: float, ones: np.ndarray) -> Any:
+            out = compiled(leaves, u, places, factors, h)
+            return jax.tree.map(np.asarray, out)
+
+        number = sum(mine.number for mine in rows)
+        ones = np.ones(number)
+        out, reference = run(step, ones), _reference(given)
+
+        def settled(sizes: list[float]) -> Settled:
+            return settle(
+                _reusing(out["central"], run, step, ones),
+                out["largest"],
+                reference,
+                _of_leaf(rows),
+                ROUNDING * np.repeat(sizes, [mine.number for mine in rows]),
+                [ones],
+                step=step,
+                tolerance=tolerance,
+            )
+
+        largest_of_all, own = _gradient_sizes(lengths, first)
+        central = settled(largest_of_all)
+        if given is None:
+            # Where a leaf drowns in the gradients of others, its own may be exact.
+            alone = _none_settled(rows, central)
+            if alone.any():
+                central = settled(own).where(alone, central)
+        largest = _at_least(out["largest"], reference)
+        return _split(out["reverse"], largest, {}, central, rows)
+
+    return at
+
+
+def _lengths(leaves: list[jax.Array], first: FirstOrder) -> list[np.ndarray]:
+    """Length of a step of each entry, as differences at order 1 needed it."""
+    found = []
+    for leaf, derivatives in zip(leaves, first.found, strict=True):
+        x = np.asarray(leaf).ravel()
+        scale = own_size(x) if derivatives.central.own.any() else 1.0
+        found.append(np.maximum(scale, np.abs(x)))
+    return found
+
+
+def _of_leaf(rows: list[Rows]) -> np.ndarray:
+    """A number for each row, the same for all entries of a leaf."""
+    names, count = [], 0
+    for leaf, mine in enumerate(rows):
+        names += [leaf] * len(mine.entries)
+        names += [-1 - count - i for i in range(len(mine.factors))]
+        count += len(mine.factors)
+    return np.array(names)
+
+
+def _gradient_sizes(
+    lengths: list[np.ndarray], first: FirstOrder
+) -> tuple[list[float], list[float]]:
+    """Sizes for each leaf to which the rounding of its gradient is relative.
+
+    Returns:
+      The largest entry of all gradients, in units of each leaf's step; the leaf's own.
+    """
+    weighed = [
+        _largest_finite(np.abs(gradient) * length)
+        for gradient, length in zip(first.gradients, lengths, strict=True)
+    ]
+    sizes = [max(weighed) / float(length.min()) for length in lengths]
+    own = [
+        size if derivatives.central.all_zero else _largest_finite(np.abs(gradient))
+        for size, gradient, derivatives in zip(
+            sizes, first.gradients, first.found, strict=True
+        )
+    ]
+    return sizes, own
+
+
+def _none_settled(rows: list[Rows], central: Settled) -> np.ndarray:
+    """For each row, whether no row of its leaf settled."""
+    ends = np.cumsum([mine.number for mine in rows])
+    parts = np.split(central.ok, ends[:-1])
+    return np.concatenate([np.full(len(part), not part.any()) for part in parts])
+
+
+def _largest_finite(sizes: np.ndarray) -> float:
+    return float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+
+
+def _hessian_program(problem: Problem) -> Callable[..., Any]:
+    """H u and differences of the gradient along u, at all rows."""
     gradient = jax.grad(problem.objective)
 
     def along(leaves, u):
@@ -319,20 +472,7 @@ def second_order(
             ),
         }
 
-    compiled = quick_jit(program)
-    places, factors = [r.entries for r in rows], [r.factors for r in rows]
-
-    def run(h: float) -> Any:
-        return jax.tree.map(np.asarray, compiled(leaves, u, places, factors, h))
-
-    out = run(step)
-
-    def differences(h: float) -> Difference:
-        return out["central"] if h == step else run(h)["central"]
-
-    rounding = ROUNDING * max(float(np.max(np.abs(g))) for g in gradients)
-    central = _settle(differences, out["largest"], rounding, step, tolerance)
-    return _split(out["reverse"], out["largest"], {}, central, rows)
+    return program
 
 
 def _split(
@@ -343,19 +483,13 @@ def _split(
     rows: list[Rows],
 ) -> list[Derivatives]:
     """Numbers of all rows, leaf by leaf."""
-    ends = np.cumsum([mine.number for mine in rows])
+    ends = itertools.accumulate(mine.number for mine in rows)
     return [
         Derivatives(
             reverse[start:end],
             largest[start:end],
             {name: values[start:end] for name, values in exact.items()},
-            Settled(
-                central.value[start:end],
-                central.ok[start:end],
-                central.on_kink[start:end],
-                central.zero[start:end],
-                central.noise,
-            ),
+            central.part(start, end),
         )
         for start, end in itertools.pairwise([0, *ends])
     ]
@@ -373,46 +507,6 @@ def _directions(factors, gradient, largest) -> jax.Array:
     return directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
 
 
-def _settle(
-    differences: Callable[[float], Difference],
-    largest: np.ndarray,
-    rounding: float,
-    step: float,
-    tolerance: float,
-) -> Settled:
-    """Differences, each at the first step of the ladder at which it settles.
-
-    Stencils agree by chance where a step moves the value by less than it is rounded by,
-    so they count only if rounding leaves room for the tolerance.
-
-    Args:
-      differences: at a step.
-      largest: of the leaf's entries, for each difference.
-      rounding: of a difference, times the step.
-      step: where the ladder begins.
-      tolerance: of the comparison to come.
-    """
-    value, zero = np.zeros_like(largest), np.zeros(largest.shape, bool)
-    ok, on_kink = zero, ~zero
-    least = rounding * LEAST_ROUNDING / ROUNDING
-    # Stays true while every difference so far is within rounding.
-    can_be_zero = largest <= least
-    for h in [step * factor for factor in _LADDER]:
-        new_value, spread = differences(h)
-        noise = rounding / h
-        can_be_zero &= np.maximum(np.abs(new_value), spread) <= noise
-        scale = np.maximum(np.abs(new_value), FLOOR * largest)
-        settled = spread <= _SPREAD * tolerance * scale
-        settled &= least / h <= tolerance * scale
-        take = ~ok & (settled | can_be_zero)
-        value = np.where(take, new_value, value)
-        zero = np.where(take, can_be_zero, zero)
-        ok, on_kink = ok | take, on_kink & ((spread > noise) | (h < step))
-        if ok.all():
-            break
-    return Settled(value, ok, ~ok & on_kink, zero, noise)
-
-
 class Whole(NamedTuple):
     """Gradients to compare at all entries, leaf by leaf.
 
@@ -427,11 +521,16 @@ class Whole(NamedTuple):
     values: tuple[list[Any], list[Any]]
 
 
-def whole_gradients(problem: Problem) -> Whole:
-    """The derivation by hand and the plain definition, where there are any."""
+def make_whole_gradients(problem: Problem) -> Callable[[list[jax.Array]], Whole]:
+    """The derivation by hand and the plain definition, where there are any.
+
+    Returns:
+      A function of the point's leaves, compiled once.
+    """
     case = problem.case
     nothing: list[np.ndarray | None] = [None] * len(problem.leaves)
 
+    @quick_jit
     def program(leaves):
         args = problem.arguments(leaves)
         out: dict[str, Any] = {}
@@ -442,15 +541,18 @@ def whole_gradients(problem: Problem) -> Whole:
             out["values"] = case.fn(*args), case.plain(*args)
         return out
 
-    if not (case.hand or case.plain):
-        return Whole(nothing, nothing, ([], []))
-    out = jax.tree.map(np.asarray, quick_jit(program)(problem.leaves))
-    hand = nothing
-    if case.hand:
-        hand = []
-        for gradient, arg in zip(out["hand"], case.args, strict=True):
-            like = jax.tree.leaves(arg)
-            given = gradient is not None
-            hand += jax.tree.leaves(gradient) if given else [None] * len(like)
-    first, second = (jax.tree.leaves(tree) for tree in out.get("values", ((), ())))
-    return Whole(hand, out.get("plain", nothing), (first, second))
+    def at(leaves: list[jax.Array]) -> Whole:
+        if not (case.hand or case.plain):
+            return Whole(nothing, nothing, ([], []))
+        out = jax.tree.map(np.asarray, program(leaves))
+        hand = nothing
+        if case.hand:
+            hand = []
+            for gradient, arg in zip(out["hand"], case.args, strict=True):
+                like = jax.tree.leaves(arg)
+                given = gradient is not None
+                hand += jax.tree.leaves(gradient) if given else [None] * len(like)
+        first, second = (jax.tree.leaves(tree) for tree in out.get("values", ((), ())))
+        return Whole(hand, out.get("plain", nothing), (first, second))
+
+    return at

@@ -28,6 +28,9 @@ class Case(NamedTuple):
       hand: `hand(cotangent, *args)`, the derivation by hand: for each argument the
         gradient of <cotangent, fn(*args)>, or None where it says nothing.
       plain: of a function with a custom VJP, the same function without.
+      domain: `domain(*args)`, the arguments that free numbers stand for, such as
+        `lambda variance: (jnp.exp(variance),)`: further points are drawn through it.
+        Without it every real number will do.
     """
 
     fn: Callable[..., Any]
@@ -36,6 +39,7 @@ class Case(NamedTuple):
     analytic: bool = False
     hand: Callable[..., tuple[Any, ...]] | None = None
     plain: Callable[..., Any] | None = None
+    domain: Callable[..., tuple[Any, ...]] | None = None
 
 
 class Problem(NamedTuple):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxdl.gradcheck.backprop import Line
-from jaxdl.gradcheck.check import METHODS, SECOND_TOLERANCE, TOLERANCE, LeafReport
+from jaxdl.gradcheck.branches import Branch
+from jaxdl.gradcheck.judge import METHODS, SECOND_TOLERANCE, TOLERANCE, LeafReport
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> str:
@@ -44,7 +45,8 @@ def format_report(leaves: Sequence[LeafReport]) -> str:
             f"{leaf.function}: {leaf.second_left_out} of {leaf.leaf} at order 2"
             for leaf in leaves
             if leaf.second_left_out
-        ],
+        ]
+        + [f"{leaf.function}: {line}" for leaf in leaves for line in leaf.elsewhere],
         "Zero at every entry, and rightly so: nothing was shown": [
             f"{leaf.function}: {leaf.leaf}" for leaf in leaves if leaf.status == "zero"
         ],
@@ -53,12 +55,34 @@ def format_report(leaves: Sequence[LeafReport]) -> str:
             for leaf in leaves
             for note in leaf.notes
         ],
+        "Branches, each way of which some point took": [
+            f"{function}: {_place(branch)}: {' and '.join(branch.seen)}"
+            for function, branch in _branches(leaves)
+            if not branch.unseen
+        ],
+        "Ways that no point took, of which nothing was shown": [
+            f"{function}: {_place(branch)}: never {' nor '.join(branch.unseen)}"
+            for function, branch in _branches(leaves)
+            if branch.unseen
+        ],
         "FAILED": [_failure(leaf) for leaf in leaves if leaf.failed],
     }
     for title, lines in listings.items():
         if lines:
             parts.append("\n".join([f"{title}:", *(f"  {line}" for line in lines)]))
     return "\n\n".join([*parts, _summary(leaves)])
+
+
+def _branches(leaves: Sequence[LeafReport]) -> list[tuple[str, Branch]]:
+    """The branches of each function once, though each of its leaves holds them."""
+    found = {
+        (leaf.function, branch): None for leaf in leaves for branch in leaf.branches
+    }
+    return list(found)
+
+
+def _place(branch: Branch) -> str:
+    return f"{branch.kind} at {branch.where}" if branch.where else branch.kind
 
 
 def _checked(leaf: LeafReport) -> str:
@@ -76,7 +100,7 @@ def _number(error: float | None) -> str:
 def _failure(leaf: LeafReport) -> str:
     name = f"{leaf.function}: {leaf.leaf}"
     if leaf.status == "unchecked":
-        return f"{name}: no entry could be held against differences"
+        return f"{name}: unchecked: {leaf.why}"
     reasons = []
     if leaf.worst > TOLERANCE:
         reasons.append(f"error {leaf.worst:.1e} ({leaf.worst_at})")
@@ -92,14 +116,15 @@ def _summary(leaves: Sequence[LeafReport]) -> str:
     failed = sum(leaf.failed for leaf in leaves)
     functions = len(dict.fromkeys(leaf.function for leaf in leaves))
     verdict = f"{failed} of them FAILED" if failed else "all within tolerance"
+    points = max((leaf.points for leaf in leaves), default=1)
     leaf_word = "leaf" if len(leaves) == 1 else "leaves"
     function_word = "function" if functions == 1 else "functions"
     return (
-        f"{len(leaves)} {leaf_word} of {functions} {function_word}, {verdict}: worst "
-        "error "
-        f"{first:.1e} at order 1 (tolerance {TOLERANCE:g}), {second:.1e} at order 2 "
-        f"(tolerance {SECOND_TOLERANCE:g}); {len(leaves) - len(shown)} zero, which "
-        "shows nothing"
+        f"{len(leaves)} {leaf_word} of {functions} {function_word} at "
+        f"{'1 point' if points == 1 else f'up to {points} points'}, {verdict}: worst "
+        f"error {first:.1e} at order 1 (tolerance {TOLERANCE:g}), {second:.1e} at "
+        f"order 2 (tolerance {SECOND_TOLERANCE:g}); {len(leaves) - len(shown)} zero, "
+        "which shows nothing"
     )
 
 
@@ -120,6 +145,7 @@ def as_json(leaves: Sequence[LeafReport], **settings: Any) -> dict[str, Any]:
             "errors": {name: number(error) for name, error in leaf.errors.items()},
             "worst": number(leaf.worst),
             "second": number(leaf.second),
+            "branches": [branch._asdict() for branch in leaf.branches],
         }
         for leaf in leaves
     ]

@@ -15,17 +15,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import InputError
-from jaxdl.gradcheck.check import LeafReport, check, first_line
+from jaxdl.gradcheck.check import check, first_line
 from jaxdl.gradcheck.finite_difference import STEP
+from jaxdl.gradcheck.judge import LeafReport
 from jaxdl.gradcheck.problem import Case, draw_normal
 
 
 def check_user_function(
     target: str, shapes: Sequence[str], *, seed: int = 0, step: float = STEP
 ) -> list[LeafReport]:
-    """Check a function of arrays that gives one number, at a random point.
+    """Check a function of arrays that gives one number, at random points.
 
-    Every argument is drawn from the standard normal distribution, in float64.
+    The first is drawn from the standard normal distribution, in float64, the others
+    from one that is five times as wide (`points`). The report says which branches of
+    the function they took.
 
     Args:
       target: "module:function"; the current folder can be imported from.
@@ -49,7 +52,11 @@ def check_user_function(
         _check_value(target, fn, names, args, seed)
     try:
         return check(
-            target, Case(fn, args, names), jax.random.fold_in(key, 1), step=step
+            target,
+            Case(fn, args, names),
+            jax.random.fold_in(key, 1),
+            step=step,
+            branches_wanted=True,
         )
     except InputError:
         raise
@@ -186,5 +193,6 @@ def _check_value(
         )
         raise InputError(
             f"{target} gives {float(value)} at {' '.join(point.split())} (seed {seed}):"
-            " expected a finite number"
+            " expected a finite number; where the function has a domain, write it in, "
+            "as in jnp.exp(w) for what is positive"
         )

@@ -73,9 +73,12 @@ def _fixed_statistics(key):
     def fn(x, scale, shift, mean, variance):
         return normalise(x, scale, shift, Moments(mean, variance))
 
-    *args, logs = draw_normals(key, (2, 3), (3,), (3,), (3,), (3,))
+    def domain(x, scale, shift, mean, log_variance):
+        return x, scale, shift, mean, jnp.exp(log_variance)
+
+    args = domain(*draw_normals(key, (2, 3), (3,), (3,), (3,), (3,)))
     names = ("x", "scale", "shift", "mean", "variance")
-    return Case(fn, (*args, jnp.exp(logs)), names)
+    return Case(fn, args, names, domain=domain)
 
 
 def _population(key):

@@ -117,6 +117,10 @@ def _corrupted(fn: Callable[..., Any]) -> Callable[[PRNGKey], Case]:
 # Divergences
 
 
+def _log_probabilities(*args):
+    return tuple(map(jax.nn.log_softmax, args))
+
+
 def _p(log_p):
     return jnp.exp(log_p)
 
@@ -131,8 +135,8 @@ def _categorical(
         def hand(cotangent, *args):
             return tuple(cotangent[:, None] * grad(*args) for grad in grads)
 
-        args = map(jax.nn.log_softmax, draw_normals(key, *(_FIVE,) * len(grads)))
-        return Case(jax.jit(fn), tuple(args), names, hand=hand)
+        args = _log_probabilities(*draw_normals(key, *(_FIVE,) * len(grads)))
+        return Case(jax.jit(fn), args, names, hand=hand, domain=_log_probabilities)
 
     return make
 
@@ -187,10 +191,14 @@ _CATEGORICAL = {
 
 
 def _probabilities(key):
-    (z,) = draw_normals(key, _FIVE)
-    args = (jax.nn.softmax(z),)
-    fn = jax.jit(divergences.log_probabilities)
-    return Case(fn, args, ("p",), hand=lambda cotangent, p: (cotangent / p,))
+    def domain(z):
+        return (jax.nn.softmax(z),)
+
+    def hand(cotangent, p):
+        return (cotangent / p,)
+
+    fn, args = jax.jit(divergences.log_probabilities), domain(*draw_normals(key, _FIVE))
+    return Case(fn, args, ("p",), hand=hand, domain=domain)
 
 
 def _estimate(fn: Callable[..., Any], num: int) -> Callable[[PRNGKey], Case]:
@@ -207,6 +215,13 @@ def _estimate(fn: Callable[..., Any], num: int) -> Callable[[PRNGKey], Case]:
 # Gaussians and roots
 
 
+def _with_inverses(*args):
+    """Covariances in place of free square matrices."""
+    return tuple(
+        x @ x.T / 10 + jnp.eye(len(x)) if x.shape == (3, 3) else x for x in args
+    )
+
+
 def _gaussian(fn: Callable[..., Any], num: int) -> Callable[[PRNGKey], Case]:
     """A closed form of `num` Gaussians; by covariance, of what is made symmetric."""
 
@@ -220,7 +235,8 @@ def _gaussian(fn: Callable[..., Any], num: int) -> Callable[[PRNGKey], Case]:
         args = args[1:] if fn is gaussians.gaussian_entropy else args
         names = ("mean_p", "cov_p", "mean_q", "cov_q")
         names = names[1:2] if len(args) == 1 else names
-        return Case(jax.jit(lambda *x: fn(*symmetric(x))), tuple(args), names)
+        fn_of_any = jax.jit(lambda *x: fn(*symmetric(x)))
+        return Case(fn_of_any, tuple(args), names, domain=_with_inverses)
 
     return make
 
@@ -231,14 +247,19 @@ def _log_density(key):
     def fn(x, mean, cov):
         return gaussians.gaussian_log_density(x, mean, (cov + cov.T) / 2)
 
-    return Case(jax.jit(fn), (x, mean, root @ root.T), ("x", "mean", "cov"))
+    args, names = (x, mean, root @ root.T), ("x", "mean", "cov")
+    return Case(jax.jit(fn), args, names, domain=_with_inverses)
 
 
 def _safe_sqrt(key):
-    (x,) = draw_normals(key, (6,))
-    args = (jnp.exp(x),)
-    hand = lambda cotangent, x: (cotangent / (2 * jnp.sqrt(x)),)  # noqa: E731
-    return Case(numerics.safe_sqrt, args, ("x",), hand=hand)
+    def domain(log_x):
+        return (jnp.exp(log_x),)
+
+    def hand(cotangent, x):
+        return (cotangent / (2 * jnp.sqrt(x)),)
+
+    args = domain(*draw_normals(key, (6,)))
+    return Case(numerics.safe_sqrt, args, ("x",), hand=hand, domain=domain)
 
 
 def _within(key):

@@ -32,6 +32,12 @@ def wrong(w):
 
 wrong.defvjp(lambda w: (jnp.sum(w**3), w), lambda w, c: ((3 * c * w**2).at[2].mul(2),))
 
+def half(w):
+    return jnp.sum(w.astype(jnp.float16) ** 2)
+
+def bent(w):
+    return jnp.sum(jax.nn.relu(w) + jnp.where(w > 1e3, w**2, w**3))
+
 def bad(w):
     raise ValueError("two\\nlines")
 """
@@ -58,7 +64,7 @@ def test_names_select(capsys):
     assert (code, err) == (0, "")
     names = [line.split()[0] for line in out.splitlines()[2:5]]
     assert names == ["discriminator_loss", "discriminator_loss", "gelu"]
-    assert "3 leaves of 2 functions, all within tolerance" in out
+    assert "3 leaves of 2 functions at up to 5 points, all within tolerance" in out
 
 
 def test_json_is_all_there_is_on_standard_output(capsys):
@@ -132,6 +138,42 @@ def test_many_are_checked_in_processes(monkeypatch):
         return leaf._replace(errors={*leaf.errors}, worst_at="", second=None)
 
     assert [*map(without_rounding, in_process)] == [*map(without_rounding, in_threads)]
+
+
+def test_an_interrupt_says_nothing_of_what_was_saved(monkeypatch, capsys):
+    def check_subjects(subjects, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "check_subjects", check_subjects)
+    assert run(capsys, "relu") == (130, "", "interrupted\n")
+
+
+def test_half_precision_is_unchecked_with_a_hint(own_folder, capsys):
+    code, out, err = run(capsys, "command_losses:half", "--shapes", "3")
+    assert (code, err) == (1, "")
+    assert (
+        "FAILED:\n  command_losses:half: w: unchecked: computed in float16, too coarse "
+        "for differences: expected float64 throughout; let the function keep the dtype "
+        "of its arguments\n"
+    ) in out
+
+
+def test_a_way_that_was_never_taken_is_said_and_does_not_fail(own_folder, capsys):
+    code, out, _ = run(capsys, "command_losses:bent", "--shapes", "3")
+    assert code == 0
+    line = OWN.splitlines().index("def bent(w):") + 2
+    name, at = "command_losses:bent", f"at command_losses.py:{line}"
+    assert (
+        "Branches, each way of which some point took:\n"
+        f"  {name}: max {at}: first larger and second larger\n"
+        f"  {name}: where {at}: false and true\n\n"
+        "Ways that no point took, of which nothing was shown:\n"
+        f"  {name}: where {at}: never true\n"
+    ) in out
+    code, out, _ = run(capsys, "command_losses:bent", "--shapes", "3", "--json")
+    (leaf,) = json.loads(out)["leaves"]
+    assert [b["unseen"] for b in leaf["branches"]] == [[], [], ["true"]]
+    assert leaf["points"] == 5
 
 
 def test_an_interrupt_does_not_wait_for_the_rest():

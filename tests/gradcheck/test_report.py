@@ -4,7 +4,8 @@ import json
 import math
 
 from jaxdl.gradcheck.backprop import worked_example
-from jaxdl.gradcheck.check import LeafReport
+from jaxdl.gradcheck.branches import Branch
+from jaxdl.gradcheck.judge import LeafReport
 from jaxdl.gradcheck.report import (
     as_json,
     format_report,
@@ -29,8 +30,13 @@ OVER = RIGHT._replace(
 )  # fmt: skip
 SECOND = RIGHT._replace(function="stopped", second=math.inf, status="over")
 UNCHECKED = RIGHT._replace(
-    function="rough", errors={}, worst_at="", second=None, status="unchecked"
-)
+    function="rough", errors={}, worst_at="", second=None, status="unchecked",
+    why="computed in float32", elsewhere=("3 of 12 of z at point 4",),
+    branches=(
+        Branch("max", "a.py:3", ("first larger", "second larger"), ()),
+        Branch("cond", "", ("case 0",), ("case 1", "case 2")),
+    ),
+)  # fmt: skip
 ALL = [RIGHT, LARGE, ZERO, OVER, SECOND, UNCHECKED]
 
 
@@ -72,20 +78,31 @@ def test_what_stands_out_is_listed():
         "wide: w: no forward mode",
         "wrong: params.0.kernel: error 5.0e-01 (central, params.0.kernel = 1)",
         "stopped: z: error inf at order 2",
-        "rough: z: no entry could be held against differences",
+        "rough: z: unchecked: computed in float32",
+        "rough: 3 of 12 of z at point 4",
+        "rough: max at a.py:3: first larger and second larger",
+        "rough: cond: never case 1 nor case 2",
     ):
         assert f"\n  {line}\n" in text
     assert text.splitlines()[-1] == (
-        "6 leaves of 6 functions, 3 of them FAILED: worst error 5.0e-01 at order 1 "
-        "(tolerance 1e-06), inf at order 2 (tolerance 1e-06); 1 zero, which shows "
-        "nothing"
+        "6 leaves of 6 functions at 1 point, 3 of them FAILED: worst error 5.0e-01 at "
+        "order 1 (tolerance 1e-06), inf at order 2 (tolerance 1e-06); 1 zero, which "
+        "shows nothing"
     )
 
 
 def test_a_clean_report_lists_nothing():
     text = format_report([RIGHT])
     assert len(text.splitlines()) == 5
-    assert text.splitlines()[-1].startswith("1 leaf of 1 function, all within tol")
+    said = text.splitlines()[-1]
+    assert said.startswith("1 leaf of 1 function at 1 point, all within tolerance")
+    said = format_report([RIGHT, RIGHT._replace(points=5)])
+    assert "2 leaves of 1 function at up to 5 points, all" in said
+
+
+def test_branches_are_listed_once_for_all_leaves():
+    text = format_report([UNCHECKED, UNCHECKED._replace(leaf="x")])
+    assert text.count("max at a.py:3") == text.count("cond: never") == 1
 
 
 def test_json():

@@ -69,6 +69,10 @@ def test_points_are_in_float64():
             ],
         ),
         (["losses.half_squared_error"], ["half_squared_error"]),
+        (["jaxdl.ops.losses.half_squared_error"], ["half_squared_error"]),
+        (["jaxdl.tanh"], ["tanh"]),
+        (["jaxdl.nn"], None),
+        (["jaxdl", "tanh"], list(SUBJECTS)),
         (
             ["make_gan_losses"],
             [
@@ -96,8 +100,10 @@ def test_select(words, names):
         ("xyzzy", "no function is called 'xyzzy': expected the name[^;]*$"),
         ("keep_mask", "nn.dropout.keep_mask has no derivative to check: it takes no"),
         ("", "no function is called ''"),
+        ("jaxdl.sigmod", "no function is called 'jaxdl.sigmod': .*to it: sigmoid"),
+        ("jaxdl.nn.dropout.keep_mask", "nn.dropout.keep_mask has no derivative"),
     ],
-    ids=["close", "far", "not_differentiable", "empty"],
+    ids=["close", "far", "not_differentiable", "empty", "dotted_close", "dotted_none"],
 )
 def test_an_unknown_name_is_refused(word, sentence):
     with pytest.raises(InputError, match=sentence):

@@ -29,9 +29,11 @@ _LINE = (2,), ()  # of w and b
 
 def _points(key: PRNGKey) -> tuple[jax.Array, jax.Array]:
     """Six points of two inputs, and positive weights."""
-    x, logs = (
-        draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(_SHAPES)
-    )
+    draws = [draw_normal(jax.random.fold_in(key, i), s) for i, s in enumerate(_SHAPES)]
+    return _positive_weights(*draws)
+
+
+def _positive_weights(x, logs):
     return x, jnp.exp(logs / 2)
 
 
@@ -47,7 +49,11 @@ def _sample_gaussian(key):
         fitted = gaussian.Gaussian(mean, (cov + cov.T) / 2)
         return gaussian.sample_gaussian(key, fitted, 3)
 
-    return Case(fn, tuple(gaussian.fit_gaussian(x, ridge=0.1)), ("mean", "cov"))
+    def domain(mean, root):
+        return mean, root @ root.T / 10 + jnp.eye(2)
+
+    args = tuple(gaussian.fit_gaussian(x, ridge=0.1))
+    return Case(fn, args, ("mean", "cov"), domain=domain)
 
 
 def _fit_discriminant(diagonal: bool) -> Callable[[PRNGKey], Case]:
@@ -58,7 +64,8 @@ def _fit_discriminant(diagonal: bool) -> Callable[[PRNGKey], Case]:
                 x, jnp.asarray(_LABELS), weights, **options
             )
 
-        return Case(fn, _points(key), ("x", "weights"), True)
+        args, names = _points(key), ("x", "weights")
+        return Case(fn, args, names, True, domain=_positive_weights)
 
     return make
 
@@ -73,7 +80,8 @@ def _through_fit(fn: Callable[..., Any]) -> Callable[[PRNGKey], Case]:
                 x,
             )
 
-        return Case(of_points, _points(key), ("x", "weights"))
+        args, names = _points(key), ("x", "weights")
+        return Case(of_points, args, names, domain=_positive_weights)
 
     return make
 
