@@ -484,6 +484,18 @@ def one_entry_wrong(args, c):
     return grad, jnp.zeros_like(position), jnp.zeros_like(factor)
 
 
+def test_entries_weigh_alike_in_a_direction():
+    """From the largest to one of a hundredth of it; a smaller one less."""
+    gradient = np.array([1.0, -0.5, 0.1, 0.011, 1e-4])
+    factors = np.array([[1.0, 1, -1, 1, -1], [2.0, 1, 1, 0.5, 1]])
+    directions = np.asarray(methods._directions(factors, gradient, 1.0))
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, rtol=1e-5)
+    terms = directions * gradient / factors
+    expected = [1, -1, 1, 1, 0.01]
+    for row in terms:
+        np.testing.assert_allclose(row / row[0], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_wrong_entry_anywhere_moves_both_directions(kind):
     """At 1,000 of 10,000 places, 250 a kind; the two directions alone, for a chosen
@@ -520,6 +532,7 @@ def test_one_wrong_entry_anywhere_moves_both_directions(kind):
     assert np.max(spread) < settle.SPREAD * TOLERANCE  # all settled
     assert np.max(found[0]) < TOLERANCE / 10  # nothing wrong yet
     assert np.all(np.max(found[1:], axis=1) > TOLERANCE)
+    assert np.all(found[1:, 0] != found[1:, 1])  # two directions, not one twice
 
 
 @pytest.mark.parametrize(

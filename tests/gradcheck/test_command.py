@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 
+import jax
 import jax.numpy as jnp
 import psutil
 import pytest
 
 from jaxdl import cli
-from jaxdl.gradcheck import command
+from jaxdl.gradcheck import command, subjects
+from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.problem import Case
 from jaxdl.gradcheck.subjects import Subject, check_subject, find_subjects
 
@@ -104,6 +106,30 @@ def test_a_mistake_gives_exit_code_1_and_names_the_leaf(own_folder, capsys):
     assert "FAILED:\n  command_losses:wrong: w: error 5.0e-01 (central, w[2] = " in out
     code, out, _ = run(capsys, "command_losses:wrong", "--shapes", "4", "--json")
     assert code == 1 and json.loads(out)["passed"] is False
+
+
+def test_a_mistake_in_a_later_leaf_gives_exit_code_1(monkeypatch, capsys):
+    right = check_subject(find_subjects()["tanh"])
+    wrong = [leaf._replace(status="over") for leaf in right]
+    for found, expected in ((right + wrong, 1), (wrong + right, 1), (right * 2, 0)):
+        monkeypatch.setattr(command, "check_subjects", lambda *_, f=found, **__: f)
+        assert run(capsys, "relu")[0] == expected
+        code, out, _ = run(capsys, "relu", "--json")
+        assert code == expected and json.loads(out)["passed"] is (not expected)
+
+
+def test_seed_and_step_reach_the_check(monkeypatch, capsys):
+    given = []
+
+    def check(name, case, key, *, step):
+        given.append((name, jax.random.key_data(key).tolist(), step))
+        return []
+
+    monkeypatch.setattr(subjects, "check", check)
+    run(capsys, "relu", "--step", "0.02")
+    run(capsys, "relu", "--seed", "7")
+    (name, key, step), (_, other, usual) = given
+    assert (name, step, usual) == ("relu", 0.02, STEP) and key != other
 
 
 def test_a_zero_leaf_is_listed_and_is_no_failure(own_folder, capsys):

@@ -106,3 +106,36 @@ def test_spread_bounds_the_error_by_a_single_kink():
         exact = slopes[int(x > 0)] if x else slopes
         error = np.abs(np.asarray(found.value) - exact).min()
         assert error <= found.spread + 1e-12
+
+
+def test_what_is_constant_leaves_no_rounding():
+    """Left in, 2^40 would leave 2^40 eps / h = 0.08 of a derivative of 1."""
+    found = central_difference(
+        lambda x: 2.0**40 + 2.0**-10 * jnp.round(2.0**10 * x),
+        jnp.zeros(()),
+        jnp.ones(()),
+        2.0**-8,
+    )
+    assert found.value == pytest.approx(1, abs=1e-9) and found.spread < 1e-9
+
+
+def stencil(places):
+    """Weights of the derivative at 0 that are exact for polynomials, on 9 places."""
+    weights = np.zeros(9)
+    powers = np.vander(np.array(places, float), increasing=True).T
+    weights[np.array(places) + 4] = np.linalg.solve(powers, np.eye(len(places))[1])
+    return weights
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_value_and_spread_of_any_nine_values(seed):
+    table = np.random.default_rng(seed).normal(size=(9, 20))
+    sides = [range(-4, 5), range(-3, 4), range(-4, 1), range(5)]
+    quotients = np.stack([stencil(places) for places in sides]) @ table / 0.5
+
+    def look_up(x):
+        return jnp.asarray(table)[jnp.round(x / 0.5).astype(int) + 4]
+
+    found = central_difference(look_up, jnp.zeros(()), jnp.ones(()), 0.5)
+    np.testing.assert_allclose(found.value, quotients[0], rtol=1e-10)
+    np.testing.assert_allclose(found.spread, np.ptp(quotients, axis=0), rtol=1e-10)

@@ -67,7 +67,7 @@ def wrong_beyond(edge):
 @pytest.mark.parametrize("edge", [-3.0, 3.0])
 @pytest.mark.parametrize("shape", [(), (4,)], ids=["number", "vector"])
 def test_a_gradient_wrong_only_far_out_is_caught(edge, shape):
-    for seed in range(3):
+    for seed in range(2):
         x = np.random.default_rng(seed).uniform(-1, 1, shape)
         case = Case(wrong_beyond(edge), (x,), ("x",))
         (leaf,) = check("f", case, jax.random.key(seed), branches_wanted=True)

@@ -41,6 +41,16 @@ def in_while(x, y):
     return lax.while_loop(lambda s: s[0] < 2, body, (0, x))[1] + y
 
 
+def in_while_up_to(x, y):
+    """The limit decides how often, and has no derivative."""
+
+    def body(state):
+        return state[0] + 1, narrow(state[1]).astype(x.dtype)
+
+    start = (jnp.zeros(()), x)
+    return lax.while_loop(lambda s: s[0] < narrow(y[0]), body, start)[1]
+
+
 def in_cond(x, y):
     branches = lambda x: x, lambda x: narrow(x).astype(x.dtype)  # noqa: E731
     return lax.cond(y[0] > 0, *branches, x) + y
@@ -65,6 +75,7 @@ def in_cond(x, y):
         (in_scan, (23, 52)),
         (round_the_loop, (52, 23)),
         (in_while, (23, 52)),
+        (in_while_up_to, (23, 52)),
         (in_cond, (23, 52)),
     ],
 )
@@ -119,3 +130,18 @@ def test_a_narrow_backward_pass_is_unchecked():
     fn.defvjp(lambda x: (fn(x), x), backward)
     (leaf,) = checked(fn, np.random.default_rng(0).normal(size=3))
     assert leaf.status == "unchecked" and "float32" in leaf.why
+
+
+def test_a_narrow_backward_pass_names_its_leaf():
+    @jax.custom_vjp
+    def fn(x, y):
+        return jnp.sum(x**2) + jnp.sum(y**3)
+
+    def backward(args, c):
+        x, y = args
+        return c * 2 * x, c * 3 * narrow(y).astype(y.dtype) ** 2
+
+    fn.defvjp(lambda x, y: (fn(x, y), (x, y)), backward)
+    first, second = checked(fn, *np.random.default_rng(0).normal(size=(2, 3)))
+    assert first.status == "ok"
+    assert second.status == "unchecked" and "float32" in second.why

@@ -122,3 +122,11 @@ def test_worked_example():
     assert lines[0].split() == ["Quantity", "Formula", "Value"]
     assert lines[-2].split()[0] == "dE/dw5" and lines[-2].endswith("0.082167041")
     assert lines[-1].split()[0] == "w5'" and lines[-1].endswith("0.358916480")
+
+
+def test_a_failure_at_order_2_gives_its_reason():
+    leaf = RIGHT._replace(second=2e-6, status="over")
+    assert "\n  tanh: z: error 2.0e-06 at order 2\n" in format_report([leaf])
+    leaf = RIGHT._replace(errors={"central": 2e-6}, worst_at="central, z", second=1e-7)
+    said = format_report([leaf._replace(status="over")])
+    assert "\n  tanh: z: error 2.0e-06 (central, z)\n" in said

@@ -6,10 +6,12 @@
 import types
 
 import jax
+import numpy as np
 import pytest
 from derivatives import assert_all_right
 
 from jaxdl.errors import InputError
+from jaxdl.gradcheck import subjects
 from jaxdl.gradcheck.command import check_subjects
 from jaxdl.gradcheck.selection import select
 from jaxdl.gradcheck.subjects import check_subject, find_subjects
@@ -36,6 +38,20 @@ def test_a_subject_depends_on_the_seed_and_its_name_alone():
     assert first == check_subject(SUBJECTS["gelu"], seed=1)
     assert first != check_subject(SUBJECTS["gelu"], seed=2)
     assert first == check_subjects([SUBJECTS["silu"], SUBJECTS["gelu"]], seed=1)[1:]
+
+
+def test_subjects_have_points_of_their_own(monkeypatch):
+    given = []
+
+    def check(name, case, key, *, step):
+        given.append((np.asarray(case.args[0]).tobytes(), str(key)))
+        return []
+
+    monkeypatch.setattr(subjects, "check", check)
+    for name in ("gelu", "silu"):
+        check_subject(SUBJECTS[name])
+    (point, key), (other_point, other_key) = given
+    assert point != other_point and key != other_key
 
 
 def test_points_are_in_float64():

@@ -4,9 +4,11 @@ import importlib
 import sys
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
+from jaxdl.gradcheck import user_function
 from jaxdl.gradcheck.user_function import (
     check_user_function,
     load_function,
@@ -113,6 +115,19 @@ def test_the_seed_decides_the_point(own_folder):
         for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_arguments_of_one_shape_are_drawn_apart(monkeypatch, own_folder):
+    cases = []
+
+    def check(name, case, key, **options):
+        cases.append(case)
+        return []
+
+    monkeypatch.setattr(user_function, "check", check)
+    check_user_function("own_losses:total", ["50", "50"])
+    first, second = map(np.asarray, cases[0].args)
+    assert not {*first} & {*second}
 
 
 def test_the_current_folder_comes_first(own_folder):
