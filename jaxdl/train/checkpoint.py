@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import InputError, RunError
-from jaxdl.train.disk import digest_of, set_aside, sync, write_json
+from jaxdl.train.disk import digest_of, read_regular, set_aside, sync, write_json
 from jaxdl.train.folder import differing_fields
 from jaxdl.train.leaves import as_tree, from_host, key_impls, leaf_digests, to_host
 
@@ -328,7 +328,7 @@ class Checkpoints:
         """
         folder, manifest = self.folder / str(step), self._manifest(step)
         try:
-            expected = json.loads(manifest.read_bytes())
+            expected = json.loads(read_regular(manifest))
             found = _file_digests(folder)
         except FileNotFoundError:
             return False

@@ -5,8 +5,10 @@ would otherwise be another number, and nobody would know.
 """
 
 import contextlib
+import errno
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,18 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     write_json(path, {**whole, SEAL: digest_of(whole)})
 
 
+def read_regular(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+      OSError: as reading does; also for a pipe, which would keep us waiting, or a
+        device such as /dev/zero, which has no end.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return path.read_bytes()
+
+
 def read_sealed(path: Path) -> Any:
     """The JSON object that `write_sealed` wrote.
 
@@ -60,7 +74,7 @@ def read_sealed(path: Path) -> Any:
       InputError: if it is missing, cannot be read, or is not what was written.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_regular(path))
     except FileNotFoundError:
         raise InputError(
             f"{path.parent} holds no run ({path.name} is missing): name a run's folder"

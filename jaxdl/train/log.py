@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxdl.errors import RunError
 from jaxdl.printing import say, visible
-from jaxdl.train.disk import set_aside, write_whole
+from jaxdl.train.disk import read_regular, set_aside, write_whole
 from jaxdl.train.leaves import leaf_digests
 from jaxdl.types import History, Series
 
@@ -75,7 +75,7 @@ def _read_lines(path: Path) -> _Lines:
     Each carries a checksum of itself and the one before, so that no line is changed,
     left out or put in without being seen.
     """
-    texts = path.read_bytes().split(b"\n") if path.exists() else []
+    texts = read_regular(path).split(b"\n") if path.exists() else []
     lines: list[dict[str, Any]] = []
     before = ""
     for i, text in enumerate(texts):
@@ -107,7 +107,7 @@ def _read_arrays(folder: Path, line: Mapping[str, Any]) -> dict[str, np.ndarray]
         return {}
     path = _arrays_path(folder, line["step"])
     try:
-        with np.load(path) as file:
+        with np.load(io.BytesIO(read_regular(path))) as file:
             arrays = {name: file[name] for name in line["arrays"]}
         if leaf_digests(arrays) != line["arrays"]:
             raise ValueError("it does not match its checksum")

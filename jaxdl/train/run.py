@@ -20,7 +20,7 @@ from jaxdl.train.checkpoint import is_disk_full
 from jaxdl.train.config import RunConfig, deciding_fields, run_folder
 from jaxdl.train.disk import read_sealed, write_sealed
 from jaxdl.train.experiment import Experiment, Phase, Plan, Record, Sweep, Work
-from jaxdl.train.folder import open_folder, save_figures
+from jaxdl.train.folder import differing_fields, open_folder, save_figures
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
@@ -128,7 +128,7 @@ def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_training(node: _Node, before: _Before) -> Record:
     """The record of a finished training."""
-    result = read_sealed(node.folder / "result.json")
+    result = _read_result(node)
     print_result(result, node.folder)
     states, history = None, None
     try:
@@ -138,6 +138,27 @@ def _read_training(node: _Node, before: _Before) -> Record:
     except RunError as error:
         warn(str(error))
     return Record(node.config, node.folder, node.data, states, history, result, 0)
+
+
+def _read_result(node: _Node) -> Any:
+    """The `result.json` of a finished part.
+
+    Raises:
+      InputError: if it is damaged, or of another run.
+    """
+    path, identity = node.folder / "result.json", _identity(node)
+    result = read_sealed(path)
+    names = ("experiment", "config", "data")
+    differences = differing_fields(
+        {name: result.get(name) for name in names},
+        {name: identity[name] for name in names},
+    )
+    if differences:
+        raise InputError(
+            f"{path} is of another run ({'; '.join(differences)}): move it out of that "
+            "folder, and give the same command again"
+        )
+    return result
 
 
 def _whole_history(folder: Path, steps: int) -> History:
@@ -231,7 +252,7 @@ def _finish(
     path = node.folder / "result.json"
     is_sweep = isinstance(node.work, Sweep)
     if path.exists():
-        result = read_sealed(path)
+        result = _read_result(node)
     else:
         if isinstance(node.work, Sweep):
             _require_states(records)

@@ -364,6 +364,37 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, change, said):
         load_run(cfg.out, make_experiment(cfg), DATA)
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_result_of_another_run_is_not_printed(tmp_path, finished, capsys):
+    cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
+    other = Config(steps=20, eval_every=10, seed=5, out=tmp_path / "other")
+    run("toy", make_experiment(other), DATA, other)
+    first = make_experiment(cfg)
+    run("toy", first if finished else stop_at(10, first), DATA, cfg)
+    shutil.copy(other.out / "result.json", cfg.out / "result.json")
+    capsys.readouterr()
+    with pytest.raises(InputError, match="result.json is of another run .config.seed"):
+        run("toy", first, DATA, cfg)
+    assert "state" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "result.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_not_read(briefly_untouched, tmp_path, name, kind):
+    """A pipe would keep us waiting for ever, a device has no end."""
+    record, fields = briefly_untouched
+    shutil.copytree(record.folder, tmp_path / "run")
+    path = tmp_path / "run" / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    cfg = Config(**fields, out=tmp_path / "run")
+    with pytest.raises((InputError, RunError), match="no regular file"):
+        run("toy", make_experiment(cfg), DATA, cfg)
+
+
 def test_a_finished_run_whose_log_lost_a_line_has_no_history(untouched, tmp_path):
     cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
     assert run("toy", make_experiment(cfg), DATA, cfg).history is not None
