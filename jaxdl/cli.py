@@ -74,7 +74,7 @@ def pinned() -> Generator[None, None, None]:
 
     What the environment or an earlier import set (JAX_ENABLE_X64,
     JAX_DEFAULT_PRNG_IMPL, JAX_THREEFRY_PARTITIONABLE, JAX_NUMPY_DTYPE_PROMOTION,
-    JAX_DEFAULT_MATMUL_PRECISION) does not count inside.
+    JAX_DEFAULT_MATMUL_PRECISION, JAX_DISABLE_JIT) does not count inside.
     """
     import jax
 
@@ -84,6 +84,7 @@ def pinned() -> Generator[None, None, None]:
         jax.threefry_partitionable(True),
         jax.numpy_dtype_promotion("standard"),
         jax.default_matmul_precision(None),
+        jax.disable_jit(False),
     ):
         yield
 

@@ -107,6 +107,7 @@ def test_what_computes_is_pinned(monkeypatch):
         jax.default_prng_impl("rbg"),
         jax.numpy_dtype_promotion("strict"),
         jax.default_matmul_precision("bfloat16"),
+        jax.disable_jit(),
     ):
         assert cli.start(Toy, command, []) == 0
     (draw, dtype, found), (again, dtype_again, found_again) = kept

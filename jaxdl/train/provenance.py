@@ -19,6 +19,7 @@ SETTINGS = (
     "threefry_partitionable",
     "default_prng_impl",
     "default_matmul_precision",
+    "disable_jit",
 )
 """Names of JAX's settings, of the environment or of `jax.config`, that decide bits."""
 

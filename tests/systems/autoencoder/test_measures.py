@@ -1,5 +1,6 @@
 """Errors of an autoencoder's images by hand, and its neighbours by brute force."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import jax
@@ -59,6 +60,17 @@ def test_values_by_hand(data, state):
     w = np.asarray(state.params, np.float64)
     share = vote(pixels(data.train) @ w, data.train, pixels(data.test) @ w, data.test)
     assert abs(float(values["knn_accuracy_percent"]) - share) <= 0.7  # two of 300
+
+
+def test_neighbours_are_those_of_the_training_split(data, state):
+    validation = data.validation._replace(label=(data.validation.label + 1) % 10)
+    changed = dataclasses.replace(data, validation=validation)
+    evaluate = make_reconstruction_evaluate(
+        CODER, bernoulli_cross_entropy, neighbours=10
+    )
+    name = "knn_accuracy_percent"
+    found = [evaluate(state, each, None, True)[name] for each in (data, changed)]
+    assert found[0] == found[1] > 30
 
 
 def vote(codes, split, test_codes, test_split, neighbours=10):
