@@ -96,6 +96,7 @@ def test_what_computes_is_pinned(monkeypatch):
 
     def command(config):
         draw = jax.jit(lambda key: jax.random.normal(key, (3,)))(jax.random.key(7))
+        draw += jnp.arange(3)  # a promotion
         kept.append((np.asarray(draw), str(jnp.arange(3).dtype), settings()))
         return 0
 

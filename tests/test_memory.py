@@ -64,6 +64,13 @@ def test_a_container_has_less(monkeypatch, tmp_path, text, limit):
     assert memory_bytes() == (limit or whole)
 
 
+def test_a_container_of_an_older_kernel_has_less(monkeypatch, tmp_path):
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("7000\n")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory_bytes() == 7000
+
+
 WEIGHTS = 4 * 16 * 16 * 3  # and Adam's two moments
 LARGE = 200_000
 

@@ -313,8 +313,8 @@ def test_a_checkpoint_is_on_the_disk_before_its_manifest(saved, monkeypatch):
 
     def recording_replace(source, target):
         if str(target).endswith("40.sha256.json"):
-            files = {p for p in (checkpoints.folder / "40").rglob("*")}
-            assert files <= set(synced) and checkpoints.folder in synced
+            folder = checkpoints.folder / "40"
+            assert {*folder.rglob("*"), folder, checkpoints.folder} <= set(synced)
             synced.append("manifest")
         replace(source, target)
 

@@ -119,6 +119,13 @@ def test_nothing_imports_what_windows_lacks():
         assert names.isdisjoint(UNIX.split()), path
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_peak_memory_is_in_bytes():
+    text = open("/proc/self/status").read()
+    kilobytes = int(text.split("VmHWM:")[1].split()[0])
+    assert 0 <= provenance.peak_memory_bytes() - 1024 * kilobytes < 2**22
+
+
 def test_peak_memory_without_the_means_to_know_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
     assert provenance.peak_memory_bytes() > 10e6 or sys.platform != "linux"

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sys
 import time
 
 import jax
@@ -527,6 +528,55 @@ def test_a_non_finite_metric_stops_the_run(tmp_path, save_every):
     kept = "step 30 is kept" if save_every else "none was saved"
     assert kept in str(caught.value)
     assert lines_of(cfg.out)[-1]["step"] < 33
+
+
+def test_the_seed_whose_metric_is_not_finite_is_named(tmp_path):
+    cfg = Config(steps=20, seeds=3, seed=4, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    key_of_second = jax.random.key_data(
+        experiment.init(seed_keys(5).init, DATA, None).key
+    )
+
+    def init(key, data, previous):
+        state = experiment.init(key, data, previous)
+        is_second = (jax.random.key_data(state.key) == key_of_second).all()
+        return state, is_second
+
+    def step(state, batch):
+        state, is_second = state
+        state, metrics = experiment.step(state, batch)
+        return (state, is_second), {
+            "loss": jnp.where(is_second & (state.count == 7), jnp.inf, metrics["loss"])
+        }
+
+    def evaluate(state, data, key, final):
+        return experiment.evaluate(state[0], data, key, final)
+
+    poisoned = experiment._replace(init=init, step=step, evaluate=evaluate)
+    with pytest.raises(RunError, match="loss is inf at step 7 of seed 5"):
+        run("toy", poisoned, DATA, cfg)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_log_is_on_the_disk_before_a_checkpoint(tmp_path, monkeypatch):
+    """A checkpoint whose log a power cut took would not be gone on from."""
+    events = []
+    fsync, save = os.fsync, Checkpoints.save
+
+    def counted(descriptor):
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("metrics.jsonl"):
+            events.append("log")
+        fsync(descriptor)
+
+    def saving(self, step, *rest):
+        events.append("save")
+        save(self, step, *rest)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    monkeypatch.setattr(Checkpoints, "save", saving)
+    cfg = Config(steps=20, save_every=10, eval_every=20, out=tmp_path / "run")
+    run("toy", make_experiment(cfg), DATA, cfg)
+    assert events == ["log", "save"] * 2
 
 
 def test_a_non_finite_state_is_never_saved(tmp_path):

@@ -87,6 +87,15 @@ def test_the_folds_of_a_key_are_all_different():
     assert len(words) == 80
 
 
+def test_keys_of_phases_are_none_of_the_folds_that_others_take():
+    """Folds 0 to 3 of a seed's key are the first phase's, 4 is that of `--sample`."""
+    others = [jax.random.fold_in(jax.random.key(3), i) for i in range(5)]
+    phases = [seed_keys(3, phase)[0] for phase in range(1, 4)]
+    folds = [jax.random.fold_in(key, i) for key in others for i in range(4)]
+    taken = {tuple(np.asarray(jax.random.key_data(k))) for k in (*others, *folds)}
+    assert all(tuple(np.asarray(jax.random.key_data(k))) not in taken for k in phases)
+
+
 def test_stack_and_unstack():
     trees = [{"a": jnp.arange(3) + i, "k": jax.random.key(i)} for i in range(4)]
     for left, right in zip(unstack(stack(trees)), trees, strict=True):
