@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Num, UInt8
 
 from jaxdl.errors import InputError
+from jaxdl.files import require_regular
 
 SMALLEST_SIDE = 8
 """Pixels below which a side of a picture is refused: there is nothing to recognise."""
@@ -132,6 +133,7 @@ def _read(path: Path) -> Picture:
     """The picture upright, decoded and converted, and notes on that."""
     from PIL import Image, ImageOps
 
+    require_regular(path)
     Image.init()
     formats = [name for name in Image.ID if name not in _PROGRAMS]
     with Image.open(path, formats=formats) as opened:

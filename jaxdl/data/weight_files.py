@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdl.errors import InputError
+from jaxdl.files import read_regular
 
 _PICKLES = (b"PK\x03\x04", *(b"\x80" + bytes([version]) for version in range(2, 6)))
 _FLOAT16_TAG = np.uint32(0x01306B47).tobytes()  # little-endian, as the files are
@@ -53,7 +54,7 @@ def read_file(path: Path, sha256: Mapping[str, str]) -> tuple[bytes, str]:
       InputError: if it cannot be read, is a pickle, or has another checksum.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise InputError(
             f"the weight file {path} is missing: expected it there; name the folder "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jaxdl.errors import InputError
+from jaxdl.files import require_regular
 
 
 def markers(part: str) -> tuple[str, str]:
@@ -33,6 +34,7 @@ def _with_parts(text: str, parts: Mapping[str, str], path: Path) -> str:
 
 def _read_text(path: Path) -> str:
     try:
+        require_regular(path)
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read ({error})") from error

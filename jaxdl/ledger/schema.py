@@ -18,6 +18,7 @@ from typing import (
 )
 
 from jaxdl.errors import InputError
+from jaxdl.files import require_regular
 
 SEAL = "sha256"
 """The field of a JSON object that holds the checksum of the others."""
@@ -195,6 +196,7 @@ def read_json(path: Path) -> Any:
         nested too deep, or holds NaN, infinity or larger numbers.
     """
     try:
+        require_regular(path)
         text = path.read_text(encoding="utf-8-sig")  # some editors write the mark
         content = json.loads(text, object_pairs_hook=_once)
         leaves = list(_leaves(content))

@@ -30,7 +30,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import InputError, RunError
-from jaxdl.train.disk import digest_of, read_regular, set_aside, sync, write_json
+from jaxdl.files import read_regular
+from jaxdl.train.disk import digest_of, set_aside, sync, write_json
 from jaxdl.train.folder import differing_fields
 from jaxdl.train.leaves import as_tree, from_host, key_impls, leaf_digests, to_host
 

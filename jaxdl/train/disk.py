@@ -5,15 +5,14 @@ would otherwise be another number, and nobody would know.
 """
 
 import contextlib
-import errno
 import json
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxdl.errors import InputError
+from jaxdl.files import read_regular
 from jaxdl.ledger.schema import SEAL, digest_of
 
 
@@ -53,18 +52,6 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object with its checksum, for `read_sealed`."""
     whole = json.loads(json.dumps(value, allow_nan=False))  # as it will be read
     write_json(path, {**whole, SEAL: digest_of(whole)})
-
-
-def read_regular(path: Path) -> bytes:
-    """The content of a file.
-
-    Raises:
-      OSError: as reading does; also for a pipe, which would keep us waiting, or a
-        device such as /dev/zero, which has no end.
-    """
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return path.read_bytes()
 
 
 def read_sealed(path: Path) -> Any:

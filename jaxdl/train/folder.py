@@ -43,7 +43,7 @@ def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> C
 
 
 def run_of(written: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `config.json` says of whose a checkpoint is, to be kept in it."""
+    """The fields of a `config.json` that a checkpoint keeps, to tell whose it is."""
     names = ("experiment", "config", "data", "phase", "settings", "executor")
     return {name: written[name] for name in names if name in written}
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from jaxdl.errors import RunError
+from jaxdl.files import read_regular
 from jaxdl.printing import say, visible
-from jaxdl.train.disk import read_regular, set_aside, write_whole
+from jaxdl.train.disk import set_aside, write_whole
 from jaxdl.train.leaves import leaf_digests
 from jaxdl.types import History, Series
 

@@ -3,7 +3,6 @@
 import codecs
 import contextlib
 import dataclasses
-import errno
 import functools
 import hashlib
 import platform
@@ -20,6 +19,7 @@ from jaxtyping import Array, Bool, Int32, Integer
 
 from jaxdl.data.load import prepare, read_record
 from jaxdl.errors import InputError
+from jaxdl.files import require_regular
 from jaxdl.printing import visible
 from jaxdl.types import PRNGKey
 
@@ -262,9 +262,8 @@ def _size(paths: Sequence[Path]) -> int:
     sizes = []
     for path in paths:
         with _readable(path):
+            require_regular(path)
             sizes.append(path.stat().st_size)
-            if not path.is_file():
-                raise OSError(errno.EINVAL, "it is no regular file")
         if not sizes[-1]:
             raise InputError(f"the text {path} is empty: name a file with characters")
     return sum(sizes)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from jaxdl.errors import InputError
+from jaxdl.files import require_regular
 
 SYNSET = re.compile(r"n\d{8}")
 
@@ -28,6 +29,7 @@ def read_class_names(path: Path) -> list[ClassName]:
         names a synset twice.
     """
     try:
+        require_regular(path)
         text = path.read_text(encoding="utf-8-sig")  # also ends lines as here
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
