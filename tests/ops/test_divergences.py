@@ -375,3 +375,14 @@ def test_estimates_refuse_too_little():
     of = [jax.device_put(np.zeros(n, np.float32)) for n in (3, 4)]
     with pytest.raises((InputError, TypeError)):
         divergences.monte_carlo_kl(*of)
+
+
+def test_gradient_of_kl_in_free_log_probabilities():
+    """q - p in log q, also where p is 0: the formula is p log(p / q) - p + q."""
+    p, q = np.array([0.5, 0.0, 0.5]), np.array([0.2, 0.3, 0.5])
+    with np.errstate(divide="ignore"):
+        log_p = np.log(p).astype(np.float32)
+    gradient = jax.jit(jax.grad(divergences.kl_divergence, 1))(
+        log_p, np.log(q).astype(np.float32)
+    )
+    np.testing.assert_allclose(gradient, q - p, atol=1e-6)
