@@ -12,6 +12,7 @@ from jaxdl.adversarial.sampler import make_sampler
 from jaxdl.errors import InputError
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.memory import array_bytes, largest_bytes, memory_bytes
+from jaxdl.train import run as run_module
 from jaxdl.train.run import check_step, run
 
 DATA = examples()
@@ -30,6 +31,12 @@ def in_a_loop(x):
     return jax.lax.scan(body, 0.0, x)[1].sum()
 
 
+def in_a_while(x):
+    """Its carry alone is large: nothing is multiplied as a matrix."""
+    square = x[0][:, None] * x[0][None]
+    return jax.lax.while_loop(lambda s: s[0, 0] < 5, lambda s: s + 1, square).sum()
+
+
 def in_a_branch(x):
     return jax.lax.cond(x[0, 0] > 0, lambda: x.T @ x, lambda: jnp.zeros((20, 20)))
 
@@ -42,10 +49,12 @@ def in_a_branch(x):
         (lambda x: (x @ x.T).sum(), 4 * 80),  # an argument of the product
         (jax.jit(lambda x: (x.T @ x).sum()), 4 * 400),
         (in_a_loop, 4 * 400),
+        (in_a_while, 4 * 400),
         (in_a_branch, 4 * 400),
         (lambda x: jax.lax.scan(lambda c, _: (c, x), 0.0, length=9)[1], 4 * 720),
     ],
-    ids=["broadcast", "product", "argument", "jit", "loop", "branch", "stacked"],
+    ids=["broadcast", "product", "argument", "jit", "loop", "while", "branch"]
+    + ["stacked"],
 )
 def test_the_largest_array_of_a_function(fn, largest):
     traced = jax.make_jaxpr(fn)(jnp.zeros((4, 20)))
@@ -96,6 +105,8 @@ def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, needed):
     monkeypatch.setattr(memory, "memory_bytes", lambda: int(1.1 * needed) + also)
     check_step(experiment, DATA, cfg)
     monkeypatch.setattr(memory, "memory_bytes", lambda: int(0.9 * needed))
+    # A check that does not refuse must end here, not with all those seeds in memory.
+    monkeypatch.setattr(run_module, "open_folder", lambda *args: pytest.fail("begun"))
     with pytest.raises(InputError, match=r"needs at least .* GB of memory and has"):
         run("toy", experiment, DATA, cfg)
     assert not cfg.out.exists()

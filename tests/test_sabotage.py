@@ -10,7 +10,9 @@ from sabotage.mistakes import faults, read_mistakes
 from jaxdl.registry import PROJECT, find_systems
 
 MISTAKES = read_mistakes()
-ROOMS = "ops nn models objectives adversarial measures figures data train ledger"
+ROOMS = (
+    "ops nn models objectives adversarial measures gradcheck figures data train ledger"
+)
 
 
 def test_every_mistake_fits_one_place_and_one_test():

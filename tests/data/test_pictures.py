@@ -303,6 +303,17 @@ def test_the_centre_of_a_picture_that_needs_no_scaling():
     np.testing.assert_array_equal(crop_centre(tall), tall[38:262, 16:240])
 
 
+@pytest.mark.parametrize("tall", [False, True])
+def test_the_longer_side_is_cut_to_whole_pixels_and_not_rounded(tall):
+    """256 * 302 / 201 = 384.6, of which torchvision's Resize makes 384."""
+    wide = RNG.integers(0, 256, (201, 302, 3), np.uint8)
+    scaled = Image.fromarray(wide).resize((384, 256), Image.Resampling.BILINEAR)
+    expected = np.asarray(scaled)[16:240, 80:304]
+    if tall:
+        wide, expected = wide.swapaxes(0, 1), expected.swapaxes(0, 1)
+    np.testing.assert_allclose(crop_centre(wide), expected, atol=1)
+
+
 def test_scaling_halves_by_triangles():
     """Bilinear with antialiasing at 1/2: weights 1, 3, 3, 1 in each direction."""
     picture = RNG.integers(0, 256, (16, 20, 3), np.uint8)

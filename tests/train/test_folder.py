@@ -15,7 +15,12 @@ from jaxdl.errors import InputError
 from jaxdl.train import folder as folder_module
 from jaxdl.train.config import RunConfig, deciding_fields
 from jaxdl.train.disk import write_sealed
-from jaxdl.train.folder import differing_fields, open_folder, read_config
+from jaxdl.train.folder import (
+    differing_fields,
+    open_folder,
+    read_config,
+    save_figures,
+)
 
 IDENTITY = {
     "experiment": "toy",
@@ -332,6 +337,32 @@ def test_read_config_of_another_experiment(tmp_path):
     with pytest.raises(InputError, match="a run of toy, not of gan"):
         read_config(tmp_path, "gan", Other)
     assert read_config(tmp_path, "toy", Other) == Other(out=tmp_path)
+
+
+# Figures
+
+
+class Drawing:
+    """A figure that is written as PNG, or as GIF whatever suffix it is given."""
+
+    def __init__(self, suffix):
+        self.suffix = suffix
+
+    def savefig(self, path):
+        path.with_suffix(self.suffix).write_text("new")
+
+
+@pytest.mark.parametrize(("suffix", "other"), [(".png", ".gif"), (".gif", ".png")])
+def test_a_figure_replaces_those_of_its_name(tmp_path, suffix, other):
+    """What a link leads to stays as it is."""
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "precious").write_text("old")
+    for name in (f"a{suffix}", f"a{other}", "b.png", "b.gif"):
+        (tmp_path / "figures" / name).symlink_to(tmp_path / "precious")
+    save_figures(tmp_path / "figures", {"a": Drawing(suffix)})
+    found = {path.name: path.read_text() for path in (tmp_path / "figures").iterdir()}
+    assert found == {f"a{suffix}": "new", "b.png": "old", "b.gif": "old"}
+    assert (tmp_path / "precious").read_text() == "old"
 
 
 # Differences

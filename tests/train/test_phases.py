@@ -98,6 +98,8 @@ def test_what_phases_leave_behind(untouched):
     assert result["steps"] == 50 and late["steps"] == 30
     parts = result["phases"].values()
     assert result["wall_seconds"] == sum(part["wall_seconds"] for part in parts)
+    peaks = [part["peak_memory_bytes"] for part in parts]
+    assert result["peak_memory_bytes"] == max(peaks) > 0
     assert result["config"]["steps"] == 60  # the configuration's, which phases leave
     assert result["config_hash"] == config_hash("toy", record.config)
     assert str(record.folder) not in json.dumps(result)

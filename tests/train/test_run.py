@@ -1,5 +1,6 @@
 """The runner: the same bits however a run is cut up, and plain words when it stops."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+import types
 
 import jax
 import jax.numpy as jnp
@@ -115,6 +117,55 @@ def test_the_last_block_takes_time_too(tmp_path, monkeypatch):
     assert record.result["steps_per_second"] <= 30 / 0.6
     for line in lines_of(tmp_path / "run", clock=True):
         assert line["clock"]["steps_per_second"] <= 10 / 0.2
+
+
+@pytest.fixture
+def second_a_block(monkeypatch):
+    """A clock that moves by a second in each block of steps, and at nothing else."""
+    clock, begin = itertools.count(1), loop.Loop.__init__
+    now = [0.0]
+
+    def timed(self, experiment, executor, *args):
+        def advance(*block):
+            now[0] = float(next(clock))
+            return executor.advance(*block)
+
+        begin(self, experiment, executor._replace(advance=advance), *args)
+
+    monkeypatch.setattr(loop.Loop, "__init__", timed)
+    fake = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(loop, "time", fake)
+
+
+def test_a_save_is_due_some_seconds_after_the_last(
+    tmp_path, monkeypatch, second_a_block
+):
+    saves, save = [], Checkpoints.save
+
+    def saving(self, step, *rest):
+        saves.append(step)
+        save(self, step, *rest)
+
+    monkeypatch.setattr(Checkpoints, "save", saving)
+    fields = dict(steps=80, eval_every=80, save_every=80, block_steps=10)
+    cfg = Config(**fields, save_seconds=2.5, out=tmp_path / "run")
+    run("toy", make_experiment(cfg), DATA, cfg)
+    assert saves == [30, 60, 80]
+
+
+def test_costs_count_on_where_a_run_was_stopped(tmp_path, monkeypatch, second_a_block):
+    """Eight blocks of 10 steps, the first of each process compiled, stopped at 40."""
+    fields = dict(steps=80, eval_every=40, block_steps=10)
+    cfg = Config(**fields, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    for peak in (7 * 10**12, 10**12):
+        monkeypatch.setattr(loop.provenance, "peak_memory_bytes", lambda x=peak: x)
+        record = run("toy", stop_at(40, experiment), DATA, cfg)
+    seconds = {"wall": 8, "train": 6, "compile": 2, "evaluate": 0}
+    assert record.result["seconds"] == seconds
+    assert record.result["wall_seconds"] == 8
+    assert record.result["steps_per_second"] == 10
+    assert record.result["peak_memory_bytes"] == 7 * 10**12
 
 
 def test_each_logged_step_once(untouched):

@@ -1,6 +1,7 @@
 """Sweeps: the cases' own runs, gone on with where they stopped, in one ledger entry."""
 
 import dataclasses
+import hashlib
 import os
 import signal
 
@@ -79,7 +80,9 @@ def test_result_is_written_once_and_names_no_path(untouched):
     assert read_sealed(record.folder / "result.json") == record.result
     assert str(record.folder) not in written
     assert str(record.folder) not in (record.folder / "config.json").read_text()
-    assert len(record.result["state_sha256"]) == 64
+    digests = [case["state_sha256"] for case in record.result["cases"].values()]
+    together = hashlib.sha256("".join(digests).encode()).hexdigest()
+    assert len(set(digests)) == 3 and record.result["state_sha256"] == together
     assert record.result["seeds"] == [0, 1]
 
 

@@ -15,11 +15,12 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
+from jaxdl.data import weights
 from jaxdl.errors import InputError
 from jaxdl.ledger.schema import read_result
 from jaxdl.measures.statistics import wilson_ci95
 from jaxdl.models import squeezenet
-from jaxdl.systems.classify import recognition
+from jaxdl.systems.classify import recognition, report
 from jaxdl.systems.classify.data import read_class_names
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -173,6 +174,18 @@ def test_class_names_that_are_none(content, words, tmp_path):
     (tmp_path / "names.txt").write_bytes(content)
     with pytest.raises(InputError, match=f"class names .*names.txt .*{words}"):
         read_class_names(tmp_path / "names.txt")
+
+
+def test_a_result_names_the_statistics_too():
+    cfg = types.SimpleNamespace(model="mobilenet", own_weights=False, pictures=())
+
+    def digest(kernel, mean):
+        given = weights.Pretrained({"kernel": kernel}, {"mean": mean}, {"a": "b"})
+        return report.as_result(cfg, {}, given, "c0ffee", 1.0)["state_sha256"]
+
+    one, two = np.zeros(3, np.float32), np.ones(3, np.float32)
+    digests = [digest(one, one), digest(two, one), digest(one, two)]
+    assert len(set(digests)) == 3 and digest(one, one) == digests[0]
 
 
 def test_names_of_files_and_classes_print_as_escapes(

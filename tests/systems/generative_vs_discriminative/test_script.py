@@ -141,3 +141,9 @@ def test_the_gaussian_is_measured_on_images_that_it_has_not_seen(script, monkeyp
     np.testing.assert_allclose(seen["images"], splits[0], rtol=1e-6)
     held_out = np.concatenate(splits[1:])
     np.testing.assert_allclose(seen["held_out"], held_out, rtol=1e-6)
+
+
+def test_images_are_drawn_in_the_form_of_the_data(script, monkeypatch):
+    monkeypatch.setattr(script, "generative_figures", lambda records, image: image)
+    plan = script.plan(script.Config())
+    assert plan.work.figures({}) == (8, 8, 1) == plan.data.train.image.shape[1:]

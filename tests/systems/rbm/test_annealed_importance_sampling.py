@@ -99,6 +99,17 @@ def test_weights_are_unbiased_however_few_the_steps():
     assert error < 0.05 and abs(ratios.mean() - 1) < 4 * error
 
 
+def test_weights_are_unbiased_from_a_base_that_is_the_opposite():
+    """Units that are likely on there are likely off in the machine."""
+    bias = jnp.where(jnp.arange(9) % 2, 1.0, -1.0)
+    kernel = 0.3 * random_machine()["kernel"]
+    params = dict(kernel=kernel, visible_bias=bias, hidden_bias=jnp.zeros(6))
+    found = estimates(params, 2, 5, -bias)
+    ratios = np.exp(np.ravel(found.log_weights) - float(log_partition(params)))
+    error = ratios.std() / len(ratios) ** 0.5
+    assert error < 0.08 and abs(ratios.mean() - 1) < 4 * error
+
+
 def test_a_machine_without_weights_needs_no_chains():
     """The base is the machine: every weight is Z itself."""
     params = random_machine()

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import types
 from pathlib import Path
 
 import flax.linen as nn
@@ -19,6 +20,7 @@ from jaxdl.nn import BatchNorm
 from jaxdl.nn.linen import from_linen
 from jaxdl.ops.images import unit_images
 from jaxdl.systems.transfer import data as transfer_data
+from jaxdl.systems.transfer import measures as transfer_measures
 from jaxdl.systems.transfer import networks as transfer
 from jaxdl.systems.transfer.data import load_data
 from jaxdl.systems.transfer.learners import NETS, Net, mobilenet_net, squeezenet_net
@@ -339,3 +341,25 @@ def test_a_step_is_on_the_subsets_images(script, data, monkeypatch):
     measured = begin(script, data, methods=("small",), train_on="train")[0]
     assert measured.protocols.keys() == {"validation_error"}
     assert experiment.protocols.keys() == {"test_error"}
+
+
+def test_the_error_is_that_of_the_held_out_images(script, data, monkeypatch):
+    """A net that knows images of training alone, and calls all others 3."""
+    known, labels = np.asarray(data.train.image), np.asarray(data.train.label)
+
+    def predict(spec, finished, examples):
+        found = [(known == x).all((1, 2, 3)) for x in np.asarray(examples.image)]
+        answers = [labels[x.argmax()] if x.any() else 3 for x in found]
+        return jnp.eye(10)[np.array(answers)]
+
+    monkeypatch.setattr(transfer_measures, "predict", predict)
+    monkeypatch.setattr(transfer_measures, "finish", lambda *args: None)
+    experiment = script.make_experiment(config(script), data)
+    training = types.SimpleNamespace(params=None)
+    state = types.SimpleNamespace(training=training, subset=jnp.arange(20))
+    values = experiment.evaluate(state, data, None, True)
+    assert values["trained_error"] == 0 and values["test_error"] == 90
+    np.testing.assert_array_equal(values["guesses"], np.full(20, 3))
+    watched = experiment.evaluate(state, data, None, False)
+    assert watched.keys() == {"trained_error", "guesses"}
+    np.testing.assert_array_equal(watched["guesses"], np.full(20, -1))

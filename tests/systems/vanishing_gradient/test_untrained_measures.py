@@ -58,9 +58,23 @@ def test_three_linear_layers_are_one():
         assert np.abs(bent - straight).max() > 1e-2
 
 
+DRAWN = []  # layers, activation, initial weights and key of each net of the study
+
+
+def noted_net(sizes, hidden, initializer):
+    net = make_net(sizes, hidden, initializer)
+
+    def init(key):
+        key_data = tuple(jax.random.key_data(key).tolist())
+        DRAWN.append((len(sizes) - 1, hidden, initializer, key_data))
+        return net.init(key)
+
+    return net._replace(init=init)
+
+
 @pytest.fixture(scope="module")
 def study():
-    nets = measures.Nets(make_net, forward, ("linear", "relu"), ("orthogonal", "he"))
+    nets = measures.Nets(noted_net, forward, ("linear", "relu"), ("orthogonal", "he"))
     with jax.enable_x64(True):
         x, labels = batch()
         sizes = dict(depths=(1, 3), size=6)
@@ -101,3 +115,13 @@ def test_initial_signals_start_from_the_same_draws(study):
     np.testing.assert_array_equal(
         alone["gradient_norm"][0, 0, 0], found["gradient_norm"][1, 1, 1]
     )
+
+
+@pytest.mark.usefixtures("study")
+def test_each_depth_has_a_key_and_all_nets_of_it_the_same():
+    compared = [net for net in DRAWN if net[1:3] != ("linear", "standard")][:8]
+    assert len({net[:3] for net in compared}) == 8
+    keys = {
+        layers: {net[3] for net in compared if net[0] == layers} for layers in (2, 4)
+    }
+    assert len(keys[2]) == len(keys[4]) == 1 and keys[2] != keys[4]
