@@ -26,6 +26,14 @@ busy()
 """
 
 
+@pytest.fixture(autouse=True)
+def interrupts_are_heard():
+    """A shell starts its background jobs deaf to Ctrl-C, and they their children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def script(tmp_path):
     """Starts a script of a system outside the project; gives process and output."""
