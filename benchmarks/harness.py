@@ -212,19 +212,30 @@ def report(
       config: the flags.
       columns: further keys of the rows to print.
     """
+    device, versions = machine().values()
+    print(f"{device}; jax {versions['jax']}, ", end="")
+    print(f"torch {versions.get('torch', 'not installed')}; median seconds a step")
+    _print_table(rows, columns)
+    save(rows, config)
+    return 0
+
+
+def machine() -> dict[str, Any]:
+    """The device and the versions, as a file begins with them."""
     versions = provenance.versions()
     try:
         versions["torch"] = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
         pass  # a benchmark without that peer
-    document = {"device": provenance.device_name(), "versions": versions, "rows": rows}
-    print(f"{document['device']}; jax {versions['jax']}, ", end="")
-    print(f"torch {versions.get('torch', 'not installed')}; median seconds a step")
-    _print_table(rows, columns)
+    return {"device": provenance.device_name(), "versions": versions}
+
+
+def save(rows: Sequence[Mapping[str, Any]], config: BenchmarkConfig) -> None:
+    """Write the rows where `--json` says."""
     if config.json is not None:
         config.json.parent.mkdir(parents=True, exist_ok=True)
-        config.json.write_text(json.dumps(document, indent=1) + "\n")
-    return 0
+        text = json.dumps(machine() | {"rows": rows}, indent=1)
+        config.json.write_text(text + "\n")
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
