@@ -27,7 +27,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,7 @@ from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.ops import losses
 from jaxdl.ops.activations import ACTIVATIONS
+from jaxdl.train.config import require_at_least, require_each_once
 
 try:
     import torch
@@ -482,6 +483,7 @@ class Config(BenchmarkConfig):
 
     functions: tuple[Literal[*cases()], ...] = tuple(cases())
     """Which to try."""
+    least_repeats: ClassVar[int] = 0
     stride: int = 1021
     """Every which bit pattern to try; 1 tries all, about a minute a function."""
     peers: tuple[Literal["jax.nn", "PyTorch"], ...] = ("jax.nn", "PyTorch")
@@ -494,13 +496,11 @@ class Config(BenchmarkConfig):
     """About how long one timing lasts."""
 
     def __post_init__(self):
-        if self.stride < 1 or self.repeats < 0:
-            raise ValueError(
-                f"--stride is {self.stride} and --repeats {self.repeats}: expected 1 "
-                "or more, and 0 or more"
-            )
+        super().__post_init__()
+        require_at_least(1, stride=self.stride)
+        require_each_once(functions=self.functions)
         if self.resume and self.json is None:
-            raise ValueError("--resume without --json: name the file to resume from")
+            raise InputError("--resume without --json: name the file to resume from")
 
 
 def sides_of_speed(case: Case) -> dict[str, Callable[[int], Any]]:

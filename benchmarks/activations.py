@@ -40,8 +40,11 @@ import numpy as np
 from harness import BenchmarkConfig, compare, report, time_in_turns
 
 from jaxdl.cli import start
+from jaxdl.errors import InputError
+from jaxdl.files import require_writable
 from jaxdl.models.mlp import mlp
 from jaxdl.ops.activations import ACTIVATIONS
+from jaxdl.train.config import require_at_least, require_each_once
 
 try:
     import torch
@@ -81,9 +84,14 @@ class Config(BenchmarkConfig):
     """Draw the rows to this PNG file."""
 
     def __post_init__(self):
+        super().__post_init__()
+        for name in ("activations", "sizes", "dtypes"):
+            require_each_once(**{name: getattr(self, name)})
+        require_at_least(1, warm_size=self.warm_size)
+        require_writable(figure=self.figure)
         for size in self.sizes:
             if size < FEATURES or size % FEATURES:
-                raise ValueError(
+                raise InputError(
                     f"--sizes has {size}: expected multiples of {FEATURES}, the "
                     "length of a row"
                 )

@@ -54,7 +54,6 @@ from jaxdl.objectives.contrastive_divergence import make_contrastive_divergence_
 from jaxdl.objectives.reconstruction import make_reconstruction_loss
 from jaxdl.ops.losses import bernoulli_cross_entropy
 from jaxdl.train import provenance
-from jaxdl.train.config import require_at_least
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.train.step import make_init, make_train_step, make_uniform_batch
@@ -83,9 +82,6 @@ class Config(BenchmarkConfig):
 
     memory: bool = True
     """Measure the peak memory of each side in a process of its own."""
-
-    def __post_init__(self):
-        require_at_least(1, repeats=self.repeats)
 
 
 def make_data(num: int = NUM_IMAGES) -> Data:

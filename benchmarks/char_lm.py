@@ -27,10 +27,12 @@ from harness import load_script, training_loop
 
 from jaxdl.cli import start
 from jaxdl.errors import InputError
+from jaxdl.files import require_writable
 from jaxdl.ledger.schema import read_result
 from jaxdl.measures.statistics import mean_ci95
 from jaxdl.systems.char_lm.data import Text, load_text
 from jaxdl.train import provenance
+from jaxdl.train.config import require_at_least
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
@@ -64,6 +66,10 @@ class Config:
     """Folder with the original input.txt; it is downloaded without it."""
     log_every: int = 100
     """Steps of the twin between lines on the terminal."""
+
+    def __post_init__(self):
+        require_at_least(1, log_every=self.log_every)
+        require_writable(json=self.json)
 
 
 class Twin(nn.Module):

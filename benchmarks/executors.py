@@ -29,6 +29,7 @@ from harness import (
 )
 
 from jaxdl.cli import start
+from jaxdl.train.config import require_at_least, require_each_once
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import choose_executor, seed_keys, step_flop
 from jaxdl.train.step import make_uniform_batch
@@ -65,7 +66,13 @@ class Config(BenchmarkConfig):
     cases: tuple[Literal[*CASES], ...] = tuple(CASES)
     """Systems to time, by the names in the table."""
     max_seeds: int = 64
-    """Leave out the cases with more seeds."""
+    """Leave out the cases with more seeds; 2 or more."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require_each_once(cases=self.cases)
+        least = min(min(CASES[name].seeds) for name in self.cases)
+        require_at_least(least, max_seeds=self.max_seeds)
 
 
 class MlpState(NamedTuple):

@@ -37,11 +37,12 @@ from jaxdl.adversarial import losses as adversarial
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
+from jaxdl.files import require_writable
 from jaxdl.models.mlp import mlp
 from jaxdl.systems.gan_modes.data import mixture
 from jaxdl.systems.gan_modes.measures import NUM_SAMPLES, ModeCoverage, mode_coverage
 from jaxdl.train import provenance
-from jaxdl.train.config import require_at_least
+from jaxdl.train.config import require_at_least, require_numbers
 from jaxdl.types import Model
 
 SD = 0.1
@@ -72,6 +73,8 @@ class Config:
     """Keep only so many settings of either kind."""
 
     def __post_init__(self):
+        require_numbers(self)
+        require_writable(json=self.json)
         require_at_least(1, max_settings=self.max_settings, log_every=self.log_every)
         seeds = dict(calibration_seeds=self.calibration_seeds)
         require_at_least(1, **seeds, held_out_seeds=self.held_out_seeds)

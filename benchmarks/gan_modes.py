@@ -25,7 +25,7 @@ from harness import (
 
 from jaxdl.cli import start
 from jaxdl.systems.gan_modes.data import ring
-from jaxdl.train.config import require_at_least
+from jaxdl.train.config import require_at_least, require_each_once
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class Config(BenchmarkConfig):
     """Packs in a step."""
 
     def __post_init__(self):
+        super().__post_init__()
+        require_each_once(executors=self.executors)
         require_at_least(1, many=self.many, pack=self.pack, batch_size=self.batch_size)
 
 

@@ -44,6 +44,7 @@ from harness import (
 from jaxdl.cli import start
 from jaxdl.data.load import load_images
 from jaxdl.errors import InputError
+from jaxdl.train.config import require_each_once, require_positive
 from jaxdl.train.run import Experiment, run
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
@@ -67,7 +68,13 @@ class Config(BenchmarkConfig):
     compile: bool = True
     """Also time torch.compile, which needs a C++ compiler and half a minute."""
     runner_seconds: float = 30.0
-    """How long the runner is timed against the bare loop; 0 leaves it out."""
+    """How long the runner is timed against the bare loop, in seconds; 0 leaves it
+    out."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require_each_once(cases=self.cases)
+        require_positive(runner_seconds=self.runner_seconds or None)
 
 
 class Maxout(nn.Module):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +20,14 @@ from jaxdl.adversarial.networks import GAN, mlp_gan
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.data.load import Split, load_images
+from jaxdl.files import require_writable
 from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.train import provenance
+from jaxdl.train.config import (
+    require_at_least,
+    require_numbers,
+    require_positive,
+)
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import ExecutorName, make_executor, seed_keys
 from jaxdl.train.step import make_uniform_batch
@@ -55,12 +61,19 @@ OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd}
 class BenchmarkConfig:
     """The flags that every benchmark shares."""
 
+    least_repeats: ClassVar[int] = 1
     json: Path | None = None
     """Write device, versions and rows to this file."""
     repeats: int = 15
     """Timings of each side, taken in turns; rows hold their medians."""
     seconds: float = 0.3
-    """About how long one timing lasts."""
+    """About how long one timing lasts, in seconds."""
+
+    def __post_init__(self):
+        require_numbers(self)
+        require_at_least(self.least_repeats, repeats=self.repeats)
+        require_positive(seconds=self.seconds)
+        require_writable(json=self.json)
 
 
 def load_script(path: str) -> ModuleType:

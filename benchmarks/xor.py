@@ -59,7 +59,8 @@ class Config(BenchmarkConfig):
     """Steps of the ensemble's whole training; a multiple of 100."""
 
     def __post_init__(self):
-        require_at_least(1, nets=self.nets, repeats=self.repeats)
+        super().__post_init__()
+        require_at_least(1, nets=self.nets)
         if self.steps < BLOCK_STEPS or self.steps % BLOCK_STEPS:
             raise InputError(
                 f"steps is {self.steps}: expected a multiple of {BLOCK_STEPS}"

@@ -13,13 +13,12 @@ import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
 
 import dataclasses
 import sys
-from pathlib import Path
-from typing import Literal
 
 import optax
 
 from jaxdl.cli import start
 from jaxdl.errors import InputError
+from jaxdl.systems.char_lm.config import Config
 from jaxdl.systems.char_lm.data import (
     Text,
     load_text,
@@ -33,63 +32,8 @@ from jaxdl.systems.char_lm.objective import make_next_character_loss
 from jaxdl.systems.char_lm.protocol import protocols
 from jaxdl.systems.char_lm.truncated_bptt import make_carried_init, make_carried_step
 from jaxdl.systems.char_lm.writing import prompt_of, write
-from jaxdl.train import config
 from jaxdl.train.experiment import Experiment, Plan
 from jaxdl.train.run import run
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(config.RunConfig):
-    """A model of characters."""
-
-    data: Literal["python", "tiny_shakespeare", "file"] = "python"
-    """Text to learn: Python's standard library, plays, or the file of --text."""
-    steps: int = 1_000
-    """Windows that each seed trains on."""
-    batch_size: int = 32
-    """Streams of the text that are read side by side."""
-    window: int = 64
-    """Characters of a window: how far gradients go back."""
-    restart_every: int = 32
-    """Windows after which a stream forgets what it carries, one stream after the other;
-    without that the model relies on it, and can begin no text."""
-    cell: Literal["rnn", "gru", "lstm"] = "lstm"
-    """Recurrent layer: Elman's, gated recurrent units, long short-term memory."""
-    hidden_size: int = 128
-    """Units of each recurrent layer."""
-    layers: int = 1
-    """Recurrent layers on top of each other."""
-    learning_rate: float = 5e-3
-    """Adam's first step size, which falls to 0 along a cosine."""
-    max_norm: float = 1.0
-    """Gradients of a larger norm are scaled down to this one."""
-    log_every: int = config.free(10)
-    """Steps between lines of metrics.jsonl; the curves have a point for each."""
-    text: Path | None = config.free(None)
-    """Any file in UTF-8, to be learned instead of --data; CR LF is read as LF."""
-    source_dir: Path | None = config.free(None)
-    """Folder with the original input.txt; it is downloaded without it."""
-    data_dir: Path | None = config.free(None)
-    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
-    prompt: str = config.free("")
-    """Text that samples continue; by default a new line, or the first character."""
-    temperature: float = config.free(1.0)
-    """Samples are drawn from softmax(logits / temperature); 0 takes the likeliest."""
-    num_samples: int = config.free(3)
-    """Samples that the first seed's model writes after training."""
-    sample_length: int = config.free(400)
-    """Characters of each sample, after the prompt."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        counts = "window hidden_size restart_every layers num_samples sample_length"
-        for name in counts.split():
-            config.require_at_least(1, **{name: getattr(self, name)})
-        rates = dict(learning_rate=self.learning_rate, max_norm=self.max_norm)
-        config.require_positive(**rates)
-        if self.temperature < 0:
-            raise InputError(f"temperature is {self.temperature}: expected 0 or more")
-
 
 PRESETS = {
     "python": Config(),

@@ -38,7 +38,7 @@ NETWORKS = dict(small=small_gan, mlp=mlp_gan, paper=paper_gan)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(config.RunConfig):
+class Config(config.ImagesConfig):
     """Generative adversarial nets."""
 
     data: DataName = "digits"
@@ -63,10 +63,6 @@ class Config(config.RunConfig):
     """Bound on the weights of each unit of the discriminator; None sets no bound."""
     parzen_samples: int = 10_000
     """Samples of the Parzen window."""
-    source_dir: Path | None = config.free(None)
-    """Folder with the original MNIST files; they are downloaded without it."""
-    data_dir: Path | None = config.free(None)
-    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
     sample: int | None = config.free(None)
     """Draw so many images from the finished run in --out instead of training."""
 
@@ -78,6 +74,11 @@ class Config(config.RunConfig):
         config.require_positive(max_norm=self.max_norm)
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: expected 0 to below 1")
+
+    def finished(self):
+        if self.sample is None or self.out is None:
+            return None
+        return read_config(self.out, "gan", Config)
 
 
 PAPER: dict[str, Any] = dict(

@@ -70,6 +70,10 @@ class Config(config.RunConfig):
                 "discriminator to see side by side, such as 2"
             )
 
+    def idle(self):
+        used = "pacgan" in self.methods
+        return config.idle_unless(used, "without the method pacgan", "packs")
+
 
 def make_experiment(cfg: Config, data: Mixture) -> Experiment:
     """The experiment of a configuration with one method and one size of pack."""

@@ -79,6 +79,23 @@ class Config(config.RunConfig):
             if not given or len(set(given)) < len(given):
                 raise InputError(f"{name} is {given}: expected at least one, each once")
 
+    def idle(self):
+        kinds = set(self.generators)
+        game = "disc_steps", "gen_learning_rate", "disc_learning_rate"
+        return (
+            config.idle_unless(
+                bool(kinds - {"likelihood"}), "without the generator flow or mlp", *game
+            )
+            | config.idle_unless(
+                bool(kinds - {"mlp"}), "with the generator mlp alone", "num_layers"
+            )
+            | config.idle_unless(
+                "likelihood" in kinds,
+                "without the generator likelihood",
+                "likelihood_learning_rate",
+            )
+        )
+
 
 def make_experiment(cfg: Config, data: Density) -> Experiment:
     """The experiment of a configuration with one target and one generator."""

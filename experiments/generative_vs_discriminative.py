@@ -20,89 +20,17 @@ import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
 import dataclasses
 import functools
 import sys
-from pathlib import Path
-from typing import Literal
-
-import numpy as np
 
 from jaxdl.cli import start
-from jaxdl.data import DataName, Images, load_images
-from jaxdl.errors import InputError
+from jaxdl.data import Images, load_images
 from jaxdl.systems.generative_vs_discriminative.cases import (
     make_curves,
     make_distributions,
 )
-from jaxdl.systems.generative_vs_discriminative.data import COMPUTED
+from jaxdl.systems.generative_vs_discriminative.config import Config
 from jaxdl.systems.generative_vs_discriminative.figures import generative_figures
-from jaxdl.train import config
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.run import run
-
-CASES = ("distributions", *COMPUTED, "images")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(config.RunConfig):
-    """Generative against discriminative models."""
-
-    data: DataName = "digits"
-    """Images: of one class for the Gaussian, of two for the classifiers."""
-    cases: tuple[Literal[*CASES], ...] = CASES  # pyrefly: ignore[invalid-literal]
-    """What to run: distributions and their samples, and problems of two classes."""
-    sizes: tuple[int, ...] = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024)
-    """Training sizes, even and rising, half of them of each class; for images those
-    that there are enough images for."""
-    draws: int = 20
-    """Training sets of each size that a seed draws."""
-    inputs: int = 20
-    """Inputs of the computed problems: two say the class, the others are noise."""
-    digit: int = 3
-    """Class of the images that the Gaussian is fitted to."""
-    pair: tuple[int, int] = (2, 3)
-    """The two classes of images that are told apart."""
-    ridge: float = 0.01
-    """Added to each variance of naive Bayes and of discriminant analysis."""
-    penalty: float = 0.01
-    """Half of this times |w|^2 is added to the summed loss of logistic regression."""
-    image_ridge: float = 0.001
-    """Added to each variance of the Gaussian of images, whose pixels are 0 to 1."""
-    samples: int = 1000
-    """Throws of the die, people, and samples of each fitted distribution."""
-    seeds: int = 10
-    """Number of seeds; results carry the mean over them and its 95 % interval."""
-    steps: Literal[0] = 0
-    """Always 0: fits are made whole, in the evaluation."""
-    batch_size: None = None  # pyrefly: ignore[bad-override]
-    """Unused: there are no training steps."""
-    executor: Literal["sequential"] = "sequential"
-    """Always sequential: all fits of a seed are one program already."""
-    source_dir: Path | None = config.free(None)
-    """Folder with the original MNIST files; they are downloaded without it."""
-    data_dir: Path | None = config.free(None)
-    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        config.require_at_least(1, draws=self.draws)
-        config.require_at_least(2, inputs=self.inputs)
-        config.require_at_least(3, samples=self.samples)
-        for name in ("ridge", "penalty", "image_ridge"):
-            config.require_positive(**{name: getattr(self, name)})
-        if not self.cases or len(set(self.cases)) < len(self.cases):
-            raise InputError(f"cases is {self.cases}: expected at least one, each once")
-        for digit in (self.digit, *self.pair):
-            if not 0 <= digit <= 9:
-                raise InputError(f"a class of images is {digit}: expected 0 to 9")
-        if self.pair[0] == self.pair[1]:
-            raise InputError(f"pair is {self.pair}: expected two different classes")
-        if len(self.sizes) < 2 or min(np.diff(self.sizes)) <= 0:
-            raise InputError(f"sizes is {self.sizes}: expected two or more, rising")
-        for size in self.sizes:
-            if size < 4 or size % 2:
-                raise InputError(
-                    f"a training size is {size}: expected even numbers from 4 on, so "
-                    "that each class has at least two points"
-                )
 
 
 def make_case(cfg: Config, data: Images) -> Experiment:

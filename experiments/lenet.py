@@ -15,7 +15,6 @@ import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
 import dataclasses
 import math
 import sys
-from pathlib import Path
 from typing import Literal
 
 import optax
@@ -37,7 +36,7 @@ from jaxdl.types import Model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(config.RunConfig):
+class Config(config.ImagesConfig):
     """LeNet-5, or the same net of today's parts."""
 
     data: Literal["digits", "mnist", "fashion_mnist", "cifar10_subset"] = "digits"
@@ -67,10 +66,6 @@ class Config(config.RunConfig):
     """Largest change of the logarithm of the width, taken from that of the height."""
     shearing: float = 0.2
     """Largest shift along a row, in pixels for each pixel down."""
-    source_dir: Path | None = config.free(None)
-    """Folder with the data's original files; they are downloaded without it."""
-    data_dir: Path | None = config.free(None)
-    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -80,6 +75,11 @@ class Config(config.RunConfig):
                 f"weight_decay is {self.weight_decay}: expected a finite number from 0"
             )
         check_distortion(distortion_of(self))
+
+    def idle(self):
+        names = "translation", "rotation", "scaling", "squeezing", "shearing"
+        idle = config.idle_unless(self.distort, "without --distort", *names)
+        return super().idle() | idle
 
 
 MNIST = Config(

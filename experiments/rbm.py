@@ -15,7 +15,6 @@ import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
 import dataclasses
 import math
 import sys
-from pathlib import Path
 from typing import Any, Literal
 
 import optax
@@ -35,7 +34,7 @@ from jaxdl.train.seeds import seed_keys
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(config.RunConfig):
+class Config(config.ImagesConfig):
     """Restricted Boltzmann machine."""
 
     data: DataName = "digits"
@@ -62,10 +61,6 @@ class Config(config.RunConfig):
     """Temperatures of annealed importance sampling."""
     enumerate: bool = False
     """Insist on log Z by enumeration, which 20 units of a layer or fewer always get."""
-    source_dir: Path | None = config.free(None)
-    """Folder with the original MNIST files; they are downloaded without it."""
-    data_dir: Path | None = config.free(None)
-    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -79,6 +79,10 @@ class Config(config.RunConfig):
                 raise InputError(f"{name} is {given}: expected at least one, each once")
         config.require_at_least(1, lags=min(self.lags))
 
+    def idle(self):
+        used = "lstm" in self.cells
+        return config.idle_unless(used, "without an LSTM", "forget_bias")
+
 
 def make_experiment(cfg: Config, data: Task) -> Experiment:
     """The experiment of a configuration with one cell and one lag."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -14,9 +13,11 @@ import tyro
 from jaxdl import startup
 from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError
+from jaxdl.flags import parse, require_effect, typed_fields
 from jaxdl.ledger.command import ResultsConfig, results_command
 from jaxdl.presets import choose_preset, describe_presets
 from jaxdl.printing import escape_unencodable, flush, say, visible
+from jaxdl.train.config import RunConfig
 
 ConfigT = TypeVar("ConfigT")
 
@@ -54,7 +55,7 @@ def start(
         given = _parse(config, words, select, prog)
         with pinned(), _known_failures():
             return command(given)
-    except SystemExit as exit:  # tyro's, after --help or flags it refuses
+    except SystemExit as exit:  # tyro's, after --help
         flush()
         return exit.code if isinstance(exit.code, int) else 1
     except (InputError, RunError) as error:
@@ -165,27 +166,24 @@ def _parse(
     select: Sequence[str],
     prog: str | None,
 ) -> Any:
-    """The configuration that a command line asks for; tyro exits where there is none.
-
-    What tyro says of words with control characters goes through `say`.
-    """
+    """The configuration that a command line asks for; tyro exits after `--help`."""
     options: dict[str, Any] = dict(prog=prog)
+    chosen: list[str] = []
     if isinstance(config, Mapping):
-        name, options["default"], words = choose_preset(config, words, select)
+        name, options["default"], rest = choose_preset(config, words, select)
         options["description"] = describe_presets(config, name, select)
         config = type(options["default"])
-    words = list(words)
-    said = None if all(word == visible(word) for word in words) else io.StringIO()
-    hidden = contextlib.redirect_stderr(said) if said else contextlib.nullcontext()
+        if len(rest) < len(words):  # a preset's name stands for these flags
+            chosen = [field for field in select if hasattr(options["default"], field)]
+        words = rest
     try:
-        with hidden:
-            return tyro.cli(config, args=words, **options)
+        given = parse(config, list(words), **options)
     except BrokenPipeError as error:
         flush()
         raise SystemExit(2 * {"-h", "--help"}.isdisjoint(words)) from error
-    finally:
-        if said and said.getvalue():
-            say(said.getvalue().rstrip("\n"), sys.stderr)
+    if isinstance(given, RunConfig):
+        require_effect(given, [*typed_fields(config, words), *chosen])
+    return given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +196,13 @@ class PrepareConfig:
     """Folder with the original files; they are downloaded without it."""
     data_dir: Path | None = None
     """Where prepared data lives; by default the usual tensorflow-datasets folder."""
+
+    def __post_init__(self):
+        if self.name == "digits" and (self.source_dir or self.data_dir):
+            raise InputError(
+                "digits come with scikit-learn and need no files: leave --source-dir "
+                "and --data-dir out"
+            )
 
 
 def prepare_command(config: PrepareConfig) -> int:

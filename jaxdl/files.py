@@ -5,6 +5,8 @@ import os
 import stat
 from pathlib import Path
 
+from jaxdl.errors import InputError
+
 
 def require_regular(path: Path) -> None:
     """Refuse what cannot be read to its end.
@@ -24,3 +26,26 @@ def read_regular(path: Path) -> bytes:
     """The content of a file that `require_regular` lets pass."""
     require_regular(path)
     return path.read_bytes()
+
+
+def require_writable(**paths: Path | None) -> None:
+    """Refuse a file that could not be written; None goes free. Nothing is made.
+
+    Raises:
+      InputError: naming the first field at fault.
+    """
+    for name, path in paths.items():
+        if path is None:
+            continue
+        folder = next(x for x in path.absolute().parents if os.path.lexists(x))
+        if os.path.isdir(path):
+            cause = "it is a folder"
+        elif not os.path.isdir(folder):
+            cause = f"{folder} is no folder"
+        elif not os.access(path if os.path.exists(path) else folder, os.W_OK):
+            cause = "permission denied"
+        else:
+            continue
+        raise InputError(
+            f"{name} is {path}, which cannot be written ({cause}): name another file"
+        )

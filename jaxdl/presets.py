@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError
+from jaxdl.flags import nearest
 
 
 class Choice(NamedTuple):
@@ -49,7 +50,7 @@ def choose_preset(
     if words and not words[0].startswith("-"):
         raise InputError(
             f"{words[0]} was given: expected flags, or one preset before them "
-            f"({', '.join(presets)})"
+            f"({', '.join(presets)}){nearest(words[0], presets)}"
         )
     base = presets[name]
     given = {field: _value(words, field) for field in select}

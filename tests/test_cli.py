@@ -239,7 +239,7 @@ def test_data_prepare_names_the_folder(tmp_path, capsys):
     ("argv", "sentence"),
     [
         (["data", "prepare", "cifar"], "cifar"),
-        (["data", "prepare"], "data set to prepare"),
+        (["data", "prepare"], "is missing: expected digits, mnist,"),
         (["data", "prepare", "mnist", "--source-dir", "missing"], "missing"),
     ],
     ids=["unknown_set", "no_set", "no_source_folder"],

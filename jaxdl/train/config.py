@@ -130,6 +130,23 @@ class RunConfig:
                 "2**32"
             )
 
+    def idle(self) -> dict[str, str]:
+        """Fields that nothing reads beside the others, each with the reason.
+
+        Their flags are refused where they are typed. A reason completes "has no
+        effect", such as "without --distort".
+        """
+        return {}
+
+    def finished(self) -> "RunConfig | None":
+        """The configuration of a finished run, if this command only reads one."""
+        return None
+
+
+def idle_unless(used: bool, reason: str, *names: str) -> dict[str, str]:
+    """What `RunConfig.idle` says of fields that are read only in some runs."""
+    return {} if used else dict.fromkeys(names, reason)
+
 
 def require_each_once(**values: Collection[Any]) -> None:
     """Refuse an empty choice, or one that names something twice.
@@ -150,6 +167,11 @@ class ImagesConfig(RunConfig):
     """Folder with the original files of the images; they are downloaded without it."""
     data_dir: Path | None = free(None)
     """Where prepared data lives; by default the usual tensorflow-datasets folder."""
+
+    def idle(self):
+        built_in = getattr(self, "data", "").endswith("digits")
+        reason = "with the digits, which come with scikit-learn"
+        return idle_unless(not built_in, reason, "source_dir", "data_dir")
 
 
 def deciding_fields(config: RunConfig) -> dict[str, Any]:

@@ -96,3 +96,29 @@ class Config(config.ImagesConfig):
                 raise InputError(
                     f"{name} is {getattr(self, name)}: expected a share, such as 0.1"
                 )
+
+    def idle(self):
+        cases = set(self.cases) | ({"deep"} if self.code_sizes else set())
+        readers = {
+            "logistic_steps": {"logistic-pca"},
+            "hidden_sizes": {"deep", "two"},
+            "tied": {"deep", "two"},
+            "latent_size": {"pca", "logistic-pca", "deep"},
+            "feature_size": {"shallow", "denoising", "sparse", "contractive"},
+            "variational_sizes": {"variational", "variational-two"},
+            "likelihood_samples": {"variational", "variational-two"},
+            "corruption": {"denoising"},
+            "noise": {"denoising"},
+            "sparsity": {"sparse"},
+            "sparse_weight": {"sparse"},
+            "contractive_weight": {"contractive"},
+            "batch_size": set(get_args(CaseName)) - {"pca"},
+        }
+        nets = set(get_args(CaseName)) - {"pca", "logistic-pca"}
+        readers |= dict.fromkeys(("steps", "learning_rate"), nets)
+        readers |= {"likelihood": nets - readers["variational_sizes"]}
+        return super().idle() | {
+            name: "in these --cases"
+            for name, used in readers.items()
+            if not used & cases
+        }

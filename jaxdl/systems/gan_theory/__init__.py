@@ -7,7 +7,7 @@ SYSTEM = System(
     paper="Goodfellow et al. 2014",
     toy=(
         "--targets annulus --generators mlp --steps 20 --seeds 1 "
-        "--batch-size 8 --disc-steps 2 --hidden-size 4 --num-layers 2 "
+        "--batch-size 8 --disc-steps 2 --hidden-size 4 "
         "--block-steps 10 --eval-every 10"
     ),
     figures=("annulus-others",),

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal, get_args
 
 from jaxdl.errors import InputError
-from jaxdl.systems.greedy_pretraining.settings import CaseName
+from jaxdl.systems.greedy_pretraining.settings import SETTINGS, CaseName
 from jaxdl.train import config
 
 
@@ -61,6 +61,27 @@ class Config(config.ImagesConfig):
         config.require_each_once(cases=self.cases)
         if not 0 <= self.noise < 1:
             raise InputError(f"noise is {self.noise}: expected a share, such as 0.25")
+
+    def idle(self):
+        kinds = {SETTINGS[case].pretraining for case in self.cases if case in SETTINGS}
+        idle = super().idle()
+        if not kinds:
+            names = "steps", "batch_size", "hidden_sizes", "learning_rate"
+            idle |= dict.fromkeys(names, "with baselines alone")
+        if not kinds - {"none"}:
+            idle |= {"pretrain_steps": "without a case that pretrains layers"}
+        if "rbm" not in kinds:
+            idle |= {"rbm_rate": "without a case of Boltzmann machines"}
+        if not kinds & {"autoencoder", "denoising"}:
+            idle |= {"autoencoder_rate": "without a case of autoencoders"}
+        if "denoising" not in kinds:
+            idle |= {"noise": "without a case of denoising autoencoders"}
+        if "svm" not in self.cases:
+            names = "svm_penalty", "svm_gamma"
+            idle |= dict.fromkeys(names, "without the case svm")
+        if "forest" not in self.cases:
+            idle |= {"trees": "without the case forest"}
+        return idle
 
     @property
     def watched(self) -> str:

@@ -91,6 +91,16 @@ class Config(config.ImagesConfig):
             raise InputError(f"decay is {self.decay}: expected 0 or more, such as 0.01")
         config.require_each_once(methods=self.methods, sizes=self.sizes)
 
+    def idle(self):
+        methods = set(self.methods)
+        idle = super().idle()
+        if not methods & {"frozen", "tuned"}:
+            idle |= {"weights": "without the method frozen or tuned"}
+        if methods == {"small"}:
+            names = "net", "image_size"
+            idle |= dict.fromkeys(names, "with the method small alone")
+        return idle
+
 
 def training_of(cfg: Config) -> Training:
     """Training of a case: its flags, and the method's recipe for those not given."""

@@ -179,9 +179,9 @@ def empty(tmp_path, monkeypatch):
 
 
 BAD = [
-    ("--data cifar", "invalid choice 'cifar'"),
-    ("--networks huge", "invalid choice 'huge'"),
-    ("--generator-loss hinge", "invalid choice 'hinge'"),
+    ("--data cifar", "is cifar: expected one of"),
+    ("--networks huge", "is huge: expected one of"),
+    ("--generator-loss hinge", "is hinge: expected one of"),
     ("--steps many", "many"),
     ("--stesp 5", "--stesp"),
     ("--steps -1", "steps is -1: expected 0 or more"),

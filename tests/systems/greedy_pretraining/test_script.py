@@ -92,7 +92,8 @@ def test_a_stopped_sweep_goes_on_in_the_same_bits(toy, tmp_path, undrawn, monkey
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(loop.Loop, "_evaluate", evaluate)
-    argv = [*toy.flags, "--cases", "sigmoid-rbm", "--out", str(tmp_path / "run")]
+    flags = " ".join(toy.flags).replace(" --trees 5", "").split()
+    argv = [*flags, "--cases", "sigmoid-rbm", "--out", str(tmp_path / "run")]
     argv += ["--eval-every", "5"]
     with undrawn():
         assert toy.script.main(argv) == 143 and sent

@@ -17,7 +17,7 @@ from jaxdl.systems.vanishing_gradient.protocols import training_protocols
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = SYSTEMS / "vanishing_gradient" / "published.json"
-STUDY = "--cases initialisation --hidden-size 8 --depths 2 --study-size 8".split()
+STUDY = "--cases initialisation --depths 2 --study-size 8".split()
 FIGURES = {
     "activations",
     "gradients_by_depth",

@@ -227,13 +227,13 @@ def test_all_means_every_activation_once(xor):
 # Bad input
 
 BAD = [
-    ("--activations tahn", "invalid choice"),
+    ("--activations tahn", "is tahn: expected one of"),
     ("--activations", "activations"),
     ("--hidden-sizes 2 0", "hidden_sizes is 0: expected 1 or more"),
     ("--hidden-sizes two", "two"),
     ("--nets 0", "nets is 0: expected 1 or more"),
-    ("--update sometimes", "invalid choice"),
-    ("--engine foot", "invalid choice"),
+    ("--update sometimes", "is sometimes: expected one of"),
+    ("--engine foot", "is foot: expected one of"),
     ("--learning-rate 0", "learning_rate is 0.0: expected a finite number above 0"),
     ("--learning-rate nan", "learning_rate is nan: expected a finite number, 0"),
     ("--momentum 1", "momentum is 1.0: expected 0 to below 1"),
