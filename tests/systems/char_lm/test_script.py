@@ -8,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -117,10 +118,11 @@ def test_a_finished_run_writes_again_without_training(
 
 def test_the_flags_of_writing_are_handed_on(script, poem, tmp_path, monkeypatch):
     """To a sampler that gives back the beginning of its prompt; of the first seed."""
-    seen = {}
+    seen, keys = {}, []
 
     def sample(key, apply, params, prompt, **options):
         seen.update(options)
+        keys.append(key)
         text = jnp.concatenate([prompt[:3], prompt[params][None]])
         return jnp.tile(text[None], (options["num_samples"], 1))
 
@@ -131,9 +133,14 @@ def test_the_flags_of_writing_are_handed_on(script, poem, tmp_path, monkeypatch)
 
     monkeypatch.setattr(writing, "sample", sample)
     monkeypatch.setattr(script, "run", run)
+    eager = types.SimpleNamespace(random=jax.random, device_get=jax.device_get)
+    eager.jit = lambda fn: fn
+    monkeypatch.setattr(writing, "jax", eager)
     flags = dict(prompt="A ring", temperature=0.5, num_samples=2, sample_length=7)
+    flags["seed"] = 5
     assert script.train(script.Config(text=poem, batch_size=2, window=8, **flags)) == 0
     assert seen == dict(length=7, temperature=0.5, num_samples=2)
+    assert keys == [jax.random.fold_in(jax.random.key(5), 4)]
     assert (tmp_path / "samples.txt").read_text() == (
         "--- sample 1 of 2, temperature 0.5\nA ringA rn\n"
         "--- sample 2 of 2, temperature 0.5\nA ringA rn\n"

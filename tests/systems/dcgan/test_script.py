@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxdl.adversarial.networks import GAN
-from jaxdl.data import IMAGE_SHAPES, load_images
+from jaxdl.data import IMAGE_SHAPES, Split, load_images
 from jaxdl.ops import unit_images
 from jaxdl.systems.dcgan import classifier, training
 from jaxdl.train.run import check_step
@@ -171,15 +171,30 @@ def test_samples_are_of_the_first_seed(load_script, monkeypatch):
 
 @pytest.mark.parametrize("networks", ["dcgan", "mlp"])
 def test_convolutional_networks_judge_each_kind_by_itself(networks, monkeypatch):
-    """As their batch normalisation needs; the others judge both in one pass."""
-    seen = []
+    """As their batch normalisation needs; the others judge both in one pass.
+
+    And those alone begin at the mean of the images to train on.
+    """
+    seen, adapts = [], []
 
     def make_gan_losses(*args, apart):
         seen.append(apart)
         return abs, abs
 
+    def make_gan_init(*args, adapt):
+        adapts.append(adapt)
+        return abs
+
     monkeypatch.setattr(training, "make_gan_losses", make_gan_losses)
+    monkeypatch.setattr(training, "make_gan_init", make_gan_init)
     cfg = types.SimpleNamespace(networks=networks, learning_rate=0.1, momentum=0.5)
     gan = GAN(Model(abs, abs), Model(abs, abs), 3)
     training.make_training(cfg, gan)
     assert seen == [networks == "dcgan"]
+    (adapt,) = adapts
+    assert (adapt is None) is (networks == "dcgan")
+    if adapt is not None:
+        image = jnp.array([[30, 90], [60, 120]], jnp.uint8).reshape(2, 1, 2, 1)
+        data = types.SimpleNamespace(train=Split(image, jnp.zeros(2, jnp.int32)))
+        bias = adapt({"out": {"bias": jnp.zeros(2)}}, data)["out"]["bias"]
+        np.testing.assert_allclose(jax.nn.sigmoid(bias), [45 / 255, 105 / 255], 1e-5)

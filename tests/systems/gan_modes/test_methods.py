@@ -3,6 +3,8 @@
 import types
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxdl.adversarial import losses
@@ -48,7 +50,7 @@ def test_the_methods_are_those_of_their_papers(method, monkeypatch):
     assert seen["networks"] == (2, method == "minibatch")
     kind, disc_steps, unrolled = PLAYED[method]
     assert training.step == kind
-    gen_loss, disc_loss, *_ = seen[kind]
+    gen_loss, disc_loss, *optimizers = seen[kind]
     assert disc_loss == "disc_loss"
     if unrolled is None:
         assert gen_loss == ("gen_loss" if method == "wgan_gp" else "plain gen_loss")
@@ -62,3 +64,26 @@ def test_the_methods_are_those_of_their_papers(method, monkeypatch):
     critic = options.get("discriminator_loss")
     assert critic is (losses.wasserstein_critic_loss if method == "wgan_gp" else None)
     assert ("penalty" in options) is (method == "wgan_gp")
+    for optimizer in optimizers:
+        check_adam(optimizer, smooth=method == "unrolled")
+
+
+def check_adam(optimizer, *, smooth):
+    """Two steps by hand, beta 1 being 0.8; smooth: also where the gradient is 0."""
+    state, (m, v) = optimizer.init(0.0), (0.0, 0.0)
+    for step, g in enumerate((2.0, -1.0), start=1):
+        found, state = optimizer.update(g, state)
+        m, v = 0.8 * m + 0.2 * g, 0.999 * v + 0.001 * g**2
+        expected = -0.1 * m / (1 - 0.8**step) / np.sqrt(v / (1 - 0.999**step))
+        assert float(found) == pytest.approx(expected, rel=1e-5)
+
+    slope = jax.grad(lambda g: optimizer.update(g, optimizer.init(0.0))[0])(0.0)
+    assert bool(np.isfinite(slope)) is smooth
+
+
+def test_the_penalty_has_the_weight_for_mixtures():
+    """A critic of slope 3 everywhere: 0.1 (3 - 1)^2."""
+    real, fake = jnp.ones((2, 2)), jnp.zeros((2, 2))
+    penalty = methods.WASSERSTEIN["penalty"]
+    found = penalty(lambda x: 3 * x[:, 0], real, fake, jax.random.key(0))
+    np.testing.assert_allclose(found, 0.4, rtol=1e-5)

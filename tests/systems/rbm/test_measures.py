@@ -10,6 +10,8 @@ import pytest
 from jaxdl.data.load import Images, Split
 from jaxdl.measures.binary_pixels import held_out_pixels
 from jaxdl.models import rbm
+from jaxdl.systems.rbm import measures
+from jaxdl.systems.rbm.annealed_importance_sampling import AisEstimate
 from jaxdl.systems.rbm.likelihood import exact_log_likelihood
 from jaxdl.systems.rbm.measures import make_rbm_evaluate, rbm_protocols, reconstruct
 
@@ -102,3 +104,25 @@ def test_protocol_says_where_log_z_comes_from():
         assert word in protocol["log_partition"] and protocol["method"] == "pcd"
         assert ("7 chains, 2,000 steps" in protocol["log_partition"]) is not exact
         assert protocol["test_images"] == 5 and protocol["train_images"] == 9
+
+
+def test_chains_begin_at_the_mean_of_training(monkeypatch):
+    """Its log-odds, and no pixel is certain: 0 counts as 0.01, 255 as 0.99."""
+    seen = []
+
+    def annealed(key, params, *, num_chains, num_steps, base_visible_bias):
+        seen.append((num_chains, num_steps))
+        rest = {name: base_visible_bias for name in AisEstimate._fields}
+        rest |= dict(log_partition=0.0, standard_error=1.0)
+        return AisEstimate(**rest)
+
+    monkeypatch.setattr(measures, "annealed_importance_sampling", annealed)
+    image = np.asarray(DATA.train.image).reshape(9, 6).copy()
+    image[:, 0], image[:, 1] = 0, 255
+    train = Split(jnp.asarray(image).reshape(9, 2, 3, 1), DATA.train.label)
+    data = Images(train, DATA.validation, DATA.test, "tiny", "")
+    values = make_rbm_evaluate(7, 11)(STATE, data, jax.random.key(0), True)
+    p = (image / 255).mean(axis=0).clip(0.01, 0.99)
+    found = values["ais_effective_chains"]
+    np.testing.assert_allclose(found, np.log(p / (1 - p)), rtol=1e-4)
+    assert seen == [(7, 11)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jaxdl.ledger.schema import read_result
+from jaxdl.train.seeds import seed_keys
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -86,11 +87,14 @@ def test_pictures_are_of_test_images_and_the_first_seed(script, monkeypatch):
     def split(name):
         return types.SimpleNamespace(image=name)
 
-    monkeypatch.setattr(script.measures, "shown", lambda key, *args: args)
+    monkeypatch.setattr(script.measures, "shown", lambda *args: args)
     monkeypatch.setattr(script, "rbm_figures", lambda record, shown: shown)
     data = types.SimpleNamespace(
         train=split("train"), validation=split("validation"), test=split("test")
     )
     states = [types.SimpleNamespace(params=name) for name in ("first", "second")]
-    record = types.SimpleNamespace(config=script.Config(), states=states, data=data)
-    assert script.figures(record) == ("first", "test")
+    record = types.SimpleNamespace(
+        config=script.Config(seed=5), states=states, data=data
+    )
+    key, *others = script.figures(record)
+    assert others == ["first", "test"] and key == seed_keys(5).figures

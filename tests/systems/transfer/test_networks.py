@@ -92,10 +92,11 @@ def test_new_weights_do_not_depend_on_those_given(examples):
 
 
 def test_the_small_net_draws_by_three_keys(examples, monkeypatch):
-    seen = []
+    seen, asked = [], []
 
     def remember(key, images, **options):
         seen.append(key)
+        asked.append(options)
         return images
 
     def apply(params, x, *, key):
@@ -108,3 +109,4 @@ def test_the_small_net_draws_by_three_keys(examples, monkeypatch):
     learners.small().logits(None, None, examples[0], jax.random.key(0))
     keys = {tuple(jax.random.key_data(key).tolist()) for key in seen}
     assert len(seen) == 3 == len(keys)
+    assert asked == [{}, {"most": 4}]

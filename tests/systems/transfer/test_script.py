@@ -363,3 +363,10 @@ def test_the_error_is_that_of_the_held_out_images(script, data, monkeypatch):
     watched = experiment.evaluate(state, data, None, False)
     assert watched.keys() == {"trained_error", "guesses"}
     np.testing.assert_array_equal(watched["guesses"], np.full(20, -1))
+
+
+def test_a_set_of_one_batch_is_taken_whole(script, data):
+    for size in (10, 20):
+        cfg = config(script, sizes=(size,), batch_size=20)
+        draw = script.make_experiment(cfg, data).batch
+        assert draw(data, None, 3)[1].tolist() == list(range(size))

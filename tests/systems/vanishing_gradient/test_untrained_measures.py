@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxdl.data import Images, Split
 from jaxdl.models import forward
 from jaxdl.systems.vanishing_gradient import untrained_measures as measures
 from jaxdl.systems.vanishing_gradient.nets import make_net
@@ -125,3 +126,30 @@ def test_each_depth_has_a_key_and_all_nets_of_it_the_same():
         layers: {net[3] for net in compared if net[0] == layers} for layers in (2, 4)
     }
     assert len(keys[2]) == len(keys[4]) == 1 and keys[2] != keys[4]
+
+
+def test_the_study_sends_validation_images_through(monkeypatch):
+    seen = []
+
+    def initial_signals(*args, **options):
+        seen.append((args, options))
+        return {}
+
+    monkeypatch.setattr(measures, "initial_signals", initial_signals)
+
+    def split(first):
+        image = np.arange(first, first + 6, dtype=np.uint8).reshape(6, 1, 1, 1)
+        return Split(
+            jax.device_put(image), jax.device_put(np.arange(6, dtype=np.int32))
+        )
+
+    data = Images(split(0), split(100), split(200), "toy", "")
+    given = measures.Nets(make_net, forward, (), ())
+    evaluate = measures.make_study_evaluate(given, (1, 3), 5, examples=4)
+    state = jax.random.key(3)
+    evaluate(state, data, jax.random.key(4), True)
+    (((nets, key, x, labels), options),) = seen
+    assert nets is given and key is state
+    assert options == dict(depths=(1, 3), size=5) and x.dtype == np.float64
+    np.testing.assert_allclose(x[:, 0], np.arange(100, 104) / 255, rtol=1e-7)
+    assert labels.tolist() == [0, 1, 2, 3]
