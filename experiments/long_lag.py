@@ -79,7 +79,7 @@ class Adding(Config):
     task: ClassVar[str] = "adding"
     lag: int = 100
     """Shortest length T of a sequence; the second number is T/2 or more from the end;
-    even, 20 or more."""
+    even, from 20 to 10**9."""
     first_pair: Literal["hidden", "zero"] = "hidden"
     """The first pair, if it is to be marked: its mark is left out and it counts as 0,
     or it becomes (0, 1); the paper can be read in both ways."""

@@ -16,10 +16,15 @@ from jaxdl.errors import InputError, RunError
 from jaxdl.flags import parse, require_effect, typed_fields
 from jaxdl.ledger.command import ResultsConfig, results_command
 from jaxdl.presets import choose_preset, describe_presets
-from jaxdl.printing import escape_unencodable, flush, say, visible
+from jaxdl.printing import escape_unencodable, flush, give_up, say, visible
 from jaxdl.train.config import RunConfig
 
 ConfigT = TypeVar("ConfigT")
+DEVICE_SETTINGS = (
+    *("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE", "XLA_FLAGS"),
+    *("JAX_NUM_CPU_DEVICES", "JAX_CUDA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+)
+"""Variables of the environment that decide which devices there are."""
 
 
 def start(
@@ -65,7 +70,7 @@ def start(
         return error.exit_code
     except KeyboardInterrupt:
         kept = "" if prog else "; what was saved before is kept"  # scripts save
-        print(f"interrupted{kept}", file=sys.stderr)
+        say(f"interrupted{kept}", sys.stderr)
         return 130
 
 
@@ -75,28 +80,53 @@ def pinned() -> Generator[None, None, None]:
 
     What the environment or an earlier import set (JAX_ENABLE_X64,
     JAX_DEFAULT_PRNG_IMPL, JAX_THREEFRY_PARTITIONABLE, JAX_NUMPY_DTYPE_PROMOTION,
-    JAX_DEFAULT_MATMUL_PRECISION, JAX_DISABLE_JIT) does not count inside.
+    JAX_DEFAULT_MATMUL_PRECISION, JAX_DISABLE_JIT, JAX_RANDOM_SEED_OFFSET,
+    JAX_HIGH_DYNAMIC_RANGE_GUMBEL, JAX_DISABLE_MOST_OPTIMIZATIONS) does not count
+    inside, and neither does what forbids copies to the device or keys used twice
+    (JAX_TRANSFER_GUARD, JAX_DEBUG_KEY_REUSE).
     """
     import jax
 
     with (
+        _without_context(jax.config),
         jax.enable_x64(False),
         jax.default_prng_impl("threefry2x32"),
         jax.threefry_partitionable(True),
         jax.numpy_dtype_promotion("standard"),
         jax.default_matmul_precision(None),
         jax.disable_jit(False),
+        jax.transfer_guard("allow"),
+        jax.debug_key_reuse(False),
     ):
         yield
 
 
 @contextlib.contextmanager
+def _without_context(config: Any) -> Generator[None, None, None]:
+    """Pin the settings for which JAX has no context manager."""
+    pinned_values = {
+        "jax_random_seed_offset": 0,
+        "jax_high_dynamic_range_gumbel": False,
+        "jax_disable_most_optimizations": False,
+    }
+    before = {name: config.values[name] for name in pinned_values}
+    changes = {k: v for k, v in pinned_values.items() if before[k] != v}
+    try:
+        for name, value in changes.items():
+            config.update(name, value)
+        yield
+    finally:
+        for name in changes:
+            config.update(name, before[name])
+
+
+@contextlib.contextmanager
 def _known_failures() -> Generator[None, None, None]:
     """Turn what JAX raises for want of memory or of a device into one sentence."""
-    platforms = os.environ.get("JAX_PLATFORMS")
+    named = [name for name in DEVICE_SETTINGS if os.environ.get(name)]
     try:
-        if platforms:  # a missing one would be told in many ways, later
-            _require_platforms(platforms)
+        if named:  # a missing device would be told in many ways, later
+            _require_devices(named)
         yield
     except MemoryError as error:
         raise RunError(_no_memory(str(error))) from error
@@ -107,16 +137,17 @@ def _known_failures() -> Generator[None, None, None]:
         raise
 
 
-def _require_platforms(platforms: str) -> None:
+def _require_devices(named: Sequence[str]) -> None:
     import jax
 
     try:
         jax.devices()
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ValueError) as error:
         said = " ".join(str(error).split())[:200] or "there is none"
+        given = " ".join(f"{name}={os.environ[name]}" for name in named)
         raise InputError(
-            f"JAX cannot use the platform {platforms} ({said}): set JAX_PLATFORMS to "
-            "one that this machine has, such as cpu, or unset it"
+            f"JAX finds no device with {given} ({said}): name devices that this "
+            "machine has, such as JAX_PLATFORMS=cpu, or unset them"
         ) from error
 
 
@@ -178,9 +209,10 @@ def _parse(
         words = rest
     try:
         given = parse(config, list(words), **options)
-    except BrokenPipeError as error:
-        flush()
-        raise SystemExit(2 * {"-h", "--help"}.isdisjoint(words)) from error
+    except OSError as error:  # the stream takes nothing more
+        help_wanted = not {"-h", "--help"}.isdisjoint(words)
+        give_up(sys.stdout if help_wanted else sys.stderr, error)
+        raise SystemExit(0 if help_wanted else InputError.exit_code) from error
     if isinstance(given, RunConfig):
         require_effect(given, [*typed_fields(config, words), *chosen])
     return given

@@ -1,11 +1,59 @@
-"""Files of others, which may be no files."""
+"""Paths as users write them, and files of others, which may be no files."""
 
+import contextlib
 import errno
 import os
 import stat
 from pathlib import Path
 
 from jaxdl.errors import InputError
+
+LONGEST_PATH = 4096 - 300  # Linux's longest, less what a run puts below its folder
+
+
+def local_path(text: str) -> Path:
+    """The path that a user means: ~ is a home folder, // at the beginning is /.
+
+    Raises:
+      InputError: for an address such as gs://bucket, or a home folder of nobody's.
+    """
+    first, slashes, _ = text.partition("//")
+    if slashes and first.endswith(":") and "/" not in first:
+        raise InputError(
+            f"{text} is an address: expected a file or folder of this machine, such as "
+            "runs/a"
+        )
+    path = Path(os.path.expanduser(text))  # of the text: ./~ is no home folder
+    if text.startswith("~") and path == Path(text):
+        raise InputError(
+            f"there is no home folder {path.parts[0]}: name another path, or write "
+            f"./{text} for one below the working folder"
+        )
+    return Path("/", *path.parts[1:]) if path.is_absolute() else path
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, or none of them.
+
+    Raises:
+      OSError: if it cannot be made, or its name is too long for files below it.
+    """
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    made: list[Path] = []
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        for each in reversed(missing):
+            with contextlib.suppress(FileExistsError):  # another process was quicker
+                each.mkdir()
+                made.append(each)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    except OSError:
+        for each in reversed(made):
+            with contextlib.suppress(OSError):  # somebody uses it
+                each.rmdir()
+        raise
 
 
 def require_regular(path: Path) -> None:

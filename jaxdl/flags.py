@@ -4,11 +4,18 @@ import contextlib
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
 
 from jaxdl.errors import InputError
+from jaxdl.files import local_path
 from jaxdl.train.config import RunConfig, deciding_fields
 
 ConfigT = TypeVar("ConfigT")
@@ -39,8 +46,39 @@ def parse(config: type[ConfigT], words: Sequence[str], **options: Any) -> Config
         )  # by the dataclass, of its fields
         raise InputError(said or _sentence(event, flags_of(config), words)) from None
 
-    with _hook(refuse):
-        return tyro.cli(config, args=words, **options)
+    try:
+        with _hook(refuse):
+            return tyro.cli(config, args=words, registry=_PATHS, **options)
+    except _BadPath as error:
+        raise InputError(str(error)) from None
+
+
+class _BadPath(Exception):
+    """What `local_path` says, in a form that tyro lets pass."""
+
+
+_PATHS = ConstructorRegistry()
+
+
+@_PATHS.primitive_rule
+def _path_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Path] | None:
+    """How tyro reads a path of any flag."""
+    if info.type is not Path:
+        return None
+
+    def read(words: list[str]) -> Path:
+        try:
+            return local_path(words[0])
+        except InputError as error:
+            raise _BadPath(error) from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda path: [str(path)],
+    )
 
 
 def flags_of(config: type[Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import jax
 from jaxdl.errors import InputError
 
 _KEPT = ("dot_general", "conv_general_dilated", "scan", "while")
+RUN_SIZES = "the batch, the network, the number of seeds or samples, or block_steps"
 CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
 
 
@@ -32,6 +33,12 @@ def largest_bytes(jaxpr: Any) -> int:
         for value in eqn.params.values():
             sizes += [largest_bytes(inner) for inner in _jaxprs_in(value)]
     return max(sizes, default=0)
+
+
+def program_bytes(program: jax.stages.Compiled) -> int:
+    """Bytes that a compiled program takes for results and what lies between."""
+    found = program.memory_analysis()
+    return found.temp_size_in_bytes + found.output_size_in_bytes if found else 0
 
 
 def _bytes(array: Any) -> int:
@@ -68,8 +75,12 @@ def memory_bytes() -> int | None:
     return min(limits, default=None)
 
 
-def require_memory(needed: int) -> None:
+def require_memory(needed: int, smaller: str = RUN_SIZES) -> None:
     """Refuse what cannot fit. Linux would promise the memory, and kill who uses it.
+
+    Args:
+      needed: bytes.
+      smaller: what the user can make smaller.
 
     Raises:
       InputError: saying what it needs and what there is.
@@ -78,8 +89,7 @@ def require_memory(needed: int) -> None:
     if have is not None and needed > have:
         raise InputError(
             f"this needs at least {_in_words(needed)} of memory and has "
-            f"{_in_words(have)}: make the batch, the network, the number of seeds or "
-            "samples, or block_steps smaller"
+            f"{_in_words(have)}: make {smaller} smaller"
         )
 
 

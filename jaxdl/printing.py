@@ -42,40 +42,42 @@ def say(text: str, file: Any = None) -> None:
       text: lines, of which control characters become escapes.
       file: a text stream; standard output by default.
     """
-    quietly(lambda: print(visible(text, keep="\n\t"), file=file, flush=True))
+    stream = sys.stdout if file is None else file
+    quietly(lambda: print(visible(text, keep="\n\t"), file=stream, flush=True), stream)
 
 
-def quietly(write: Callable[[], object]) -> None:
-    """Write to the standard streams; once they take nothing more, to nowhere."""
+def quietly(write: Callable[[], object], stream: Any) -> None:
+    """Write to a standard stream; once it takes nothing more, to nowhere."""
     try:
         write()
     except OSError as error:
-        flush()
-        if not isinstance(error, BrokenPipeError):
-            _lead_nowhere(sys.stdout, error)
+        give_up(stream, error)
 
 
 def flush() -> None:
-    """Write out what the standard streams hold back.
-
-    A stream whose reader is gone leads nowhere from then on, and so does one whose disk
-    is full, which standard error tells.
-    """
+    """Write out what the standard streams hold back."""
     for stream in filter(None, (sys.stderr, sys.stdout)):
-        try:
-            stream.flush()
-        except OSError as error:
-            _lead_nowhere(stream, error)
+        quietly(stream.flush, stream)
 
 
-def _lead_nowhere(stream: Any, error: OSError) -> None:
+def give_up(stream: Any, error: OSError) -> None:
+    """Lead a stream nowhere that takes nothing more.
+
+    Its reader may be gone, which is no fault; of a full disk behind standard output
+    standard error tells.
+    """
+    _lead_nowhere(stream)
+    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        cause = f"{error.strerror or error}): what follows is not printed"
+        say(f"warning: standard output cannot be written ({cause}", sys.stderr)
+
+
+def _lead_nowhere(stream: Any) -> None:
     """Have a stream that takes nothing more take everything, and forget it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
-    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-        cause = f"{error.strerror or error}): what follows is not printed"
-        say(f"warning: standard output cannot be written ({cause}", sys.stderr)
+    stream.flush()  # what it could not write
 
 
 def escape_unencodable() -> None:

@@ -7,20 +7,34 @@ jaxdl nothing is changed.
 """
 
 import contextlib
+import importlib
 import os
+import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
 
+from jaxdl.errors import InputError
+from jaxdl.printing import say, visible
 from jaxdl.registry import OUTSIDE, PROJECT
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+FILES = 64
+"""Files that a process must be able to open; half of them are enough for most runs."""
 
 
 def begin() -> None:
     """Prepare a process that runs one of the scripts, or the command `jaxdl`.
 
     Standard streams that its starter closed lead nowhere: the next file that is opened
-    would be taken for one of them.
+    would be taken for one of them. What the environment forbids ends here, with one
+    sentence and code 2: too few files, flags that XLA or JAX would crash on.
     """
     program = getattr(sys.modules.get("__main__"), "__file__", None)
     if program is None:
@@ -34,8 +48,64 @@ def begin() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed
+            setattr(sys, name, open(os.devnull, "w"))
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end_run if is_script else end)
+    os.environ.pop("MPLBACKEND", None)  # figures are files, whatever shows windows
+    for problem in (_too_few_files(), _xla_refuses(), _jax_refuses()):
+        if problem:
+            say(f"error: {visible(problem)}", sys.stderr)
+            sys.exit(InputError.exit_code)
+
+
+def _too_few_files() -> str | None:
+    """Allow as many open files as a run needs; or why it cannot be."""
+    if resource is None:
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not 0 <= soft < FILES:  # -1 stands for no limit
+        return None
+    if 0 <= hard < FILES:
+        return (
+            f"this process may open {hard} files: expected {FILES} or more, such as by "
+            f"ulimit -n {FILES}"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    return None
+
+
+def _xla_refuses() -> str | None:
+    """Why XLA would abort at what XLA_FLAGS says, tried in another process."""
+    if not os.environ.get("XLA_FLAGS"):
+        return None
+    code = "from jaxlib import xla_client; xla_client.CompileOptions()"
+    command = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError:  # so it will be told later
+        return None
+    found = re.search(r"^[EF]\d+ [^]]*\] (.*)", done.stderr, re.MULTILINE)
+    if done.returncode == 0 or found is None:
+        return None
+    return (
+        f"XLA refuses XLA_FLAGS ({found[1][:200]}): correct the variable, or unset it"
+    )
+
+
+def _jax_refuses() -> str | None:
+    """Why JAX cannot be imported with its variables, such as JAX_ENABLE_X64=maybe."""
+    if not any(name.startswith("JAX_") for name in os.environ):
+        return None
+    try:
+        importlib.import_module("jax")
+    except (ValueError, TypeError, OverflowError) as error:
+        return (
+            f"JAX refuses the environment ({error}): correct that variable, whose name "
+            "begins with JAX_, or unset it"
+        )
+    return None
 
 
 def _script_folders() -> list[Path]:

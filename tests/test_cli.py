@@ -1,6 +1,7 @@
 """Exit codes and messages of scripts, and the `jaxdl` command."""
 
 import dataclasses
+import functools
 import json
 import os
 import subprocess
@@ -91,18 +92,26 @@ def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
         cli.start(Toy, lambda config: 1 // 0, [])
 
 
-def test_what_computes_is_pinned(monkeypatch):
+def test_what_computes_is_pinned(request):
     """Neither the environment nor an earlier setting reaches a script's numbers."""
 
     def command(config):
         draw = jax.jit(lambda key: jax.random.normal(key, (3,)))(jax.random.key(7))
         draw += jnp.arange(3)  # a promotion
+        draw += np.ones(3, np.float32)  # a copy to the device
         kept.append((np.asarray(draw), str(jnp.arange(3).dtype), settings()))
         return 0
 
     kept = []
     assert cli.start(Toy, command, []) == 0
+    names = ("jax_random_seed_offset", "jax_high_dynamic_range_gumbel")
+    for name, value in zip(names, (7, True), strict=True):
+        before = jax.config.values[name]
+        request.addfinalizer(functools.partial(jax.config.update, name, before))
+        jax.config.update(name, value)
     with (
+        jax.transfer_guard("disallow"),
+        jax.debug_key_reuse(True),
         jax.enable_x64(True),
         jax.threefry_partitionable(False),
         jax.default_prng_impl("rbg"),
@@ -114,6 +123,7 @@ def test_what_computes_is_pinned(monkeypatch):
     (draw, dtype, found), (again, dtype_again, found_again) = kept
     np.testing.assert_array_equal(draw, again)
     assert dtype == dtype_again == "int32" and found == found_again
+    assert [jax.config.values[name] for name in names] == [7, True]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +153,7 @@ def test_a_platform_that_is_not_there(tmp_path):
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 2 and not (tmp_path / "a").exists()
     (line,) = [x for x in done.stderr.splitlines() if not x.startswith("WARNING")]
-    assert line.startswith("error: JAX cannot use the platform cuda (")
+    assert line.startswith("error: JAX finds no device with JAX_PLATFORMS=cuda (")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +180,33 @@ def test_an_empty_path_is_refused(argv, flag, capsys):
     code = cli.start(Paths, lambda config: pytest.fail("it was run"), argv)
     err = capsys.readouterr().err
     assert code == 2 and f"{flag} is empty" in err and err.count("\n") == 1
+
+
+def test_paths_are_those_of_this_machine(tmp_path, monkeypatch):
+    """In every flag, and among words without one."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = []
+    argv = ["--out-dir", "~/a", "--files", "//srv//b", "./~", "~", "c://d", "a b"]
+    assert cli.start(Paths, lambda config: given.append(config) or 0, argv) == 2
+    argv.remove("c://d")
+    assert cli.start(Paths, lambda config: given.append(config) or 0, argv) == 0
+    files = Path("/srv/b"), Path("~"), tmp_path, Path("a b")
+    assert given == [Paths(tmp_path / "a", files)]
+
+
+@pytest.mark.parametrize(
+    "path, said",
+    [
+        ("gs://bucket/run", "gs://bucket/run is an address: expected a file or folder"),
+        ("file:///tmp/run", "file:///tmp/run is an address"),
+        ("~nobody-of-that-name/run", "there is no home folder ~nobody-of-that-name: "),
+    ],
+)
+def test_paths_elsewhere_are_refused(path, said, capsys):
+    argv = ["--files", "a", path]
+    assert cli.start(Paths, lambda config: pytest.fail("it was run"), argv) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {said}") and err.count("\n") == 1
 
 
 def test_other_empty_words_are_no_mistake():

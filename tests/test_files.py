@@ -1,6 +1,8 @@
 """What is no file is refused wherever a file of others is read."""
 
+import inspect
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from jaxdl.data.pictures import read_picture
 from jaxdl.data.weight_files import read_file
 from jaxdl.errors import InputError
-from jaxdl.files import read_regular, require_regular
+from jaxdl.files import local_path, make_folder, read_regular, require_regular
 from jaxdl.ledger.readme import is_stale
 from jaxdl.ledger.schema import read_json
 from jaxdl.systems.char_lm.data import load_text
@@ -49,3 +51,32 @@ def test_what_a_file_is(tmp_path, endless):
         require_regular(tmp_path)
     with pytest.raises(FileNotFoundError):
         require_regular(tmp_path / "none")
+
+
+def test_paths_stay_as_they_are():
+    for text in ("a", "a/b", "/a/b", "./a:b", "a/c://d", "a/~", "."):
+        assert local_path(text) == Path(text)
+    assert str(local_path("//a/b")) == "/a/b"  # Path keeps two
+
+
+def test_a_deep_folder_is_made(tmp_path):
+    """`Path.mkdir` calls itself for each folder above."""
+    deep = Path(tmp_path, *["a"] * 400)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 200)
+    try:
+        make_folder(deep)
+        make_folder(deep)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert deep.is_dir()
+
+
+@pytest.mark.parametrize(
+    "parts", [["a"] * 2000, ["a", "b", "c" * 300], ["file", "a"], ["file"]], ids=len
+)
+def test_a_folder_that_cannot_be_made_leaves_none(tmp_path, parts):
+    (tmp_path / "file").write_text("years of work")
+    with pytest.raises(OSError):
+        make_folder(Path(tmp_path, *parts))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -71,6 +71,43 @@ def test_a_broken_pipe_ends_output_and_nothing_else(argv, code):
         assert cli.main(argv) == code
 
 
+@contextlib.contextmanager
+def disk_full(*names):
+    """Some of the standard streams go to a full disk."""
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            stream = stack.enter_context(open("/dev/full", "w"))
+            patch.setattr(sys, name, stream)
+        yield
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["list", "--json"], 0),
+        (["results", "--help"], 0),
+        (["--help"], 0),
+        (["nothing"], 2),
+        (["list", "--wrong"], 2),
+        (["gradcheck", "--step", "7"], 2),
+    ],
+    ids=lambda given: " ".join(given[:2]) if isinstance(given, list) else given,
+)
+def test_a_full_disk_ends_output_and_nothing_else(argv, code, capsys):
+    with disk_full("stdout", "stderr"):
+        assert cli.main(argv) == code
+    assert capsys.readouterr() == ("", "")
+    with disk_full("stdout"):
+        assert cli.main(argv) == code
+    err = capsys.readouterr().err
+    told = "warning: standard output cannot be written (No space left on device)"
+    assert err.count(told) == (code == 0) and "Traceback" not in err
+    with disk_full("stderr"):
+        assert cli.main(argv) == code
+
+
 def test_the_table_for_a_terminal_too(monkeypatch):
     with reader_gone():
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -79,7 +116,7 @@ def test_the_table_for_a_terminal_too(monkeypatch):
 
 def test_other_errors_are_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        quietly(lambda: 1 // 0)
+        quietly(lambda: 1 // 0, sys.stdout)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 
+from jaxdl import startup
 from jaxdl.registry import PROJECT, find_systems
 
 SCRIPT = """
@@ -83,7 +85,10 @@ def test_an_ignored_interrupt_stays_ignored(script):
 def test_closed_streams_are_never_a_file_of_ours(script, tmp_path):
     """A file opened while descriptor 1 is free would get what C++ prints."""
     text = (
-        "import os, sys\nfor n in range(3): os.close(n)\nimport jaxdl.startup\n"
+        "import os, sys\nfor n in range(3): os.close(n)\n"
+        "sys.stdout = sys.stderr = None\n"  # as Python finds them closed
+        "import jaxdl.startup\n"
+        "assert not sys.stdout.isatty() and not sys.stderr.isatty()\n"
         "fd = os.open(sys.argv[0] + '.out', os.O_CREAT | os.O_WRONLY)\n"
         "for n in range(3): os.write(n, b'noise')\n"
         "os.write(fd, b'data')"
@@ -92,6 +97,53 @@ def test_closed_streams_are_never_a_file_of_ours(script, tmp_path):
     process.communicate()
     assert process.returncode == 0
     assert (tmp_path / "experiments" / "mine.py.out").read_text() == "data"
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        (
+            "XLA_FLAGS",
+            "--foo",
+            "XLA refuses XLA_FLAGS (Unknown flag in XLA_FLAGS: --foo",
+        ),
+        ("JAX_ENABLE_X64", "maybe", "JAX refuses the environment (invalid truth value"),
+    ],
+)
+def test_an_environment_that_libraries_refuse(script, name, value, said):
+    """XLA would abort and JAX end in a traceback, once something needs them."""
+    env = {**os.environ, "PYTHONPATH": str(PROJECT), name: value}
+    process = script("import jaxdl.startup", folder="experiments", env=env)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (0, "") and err == ""  # no script of ours
+    env["JAXDL_SYSTEMS"] = str(Path(process.args[1]).parents[1])
+    process = script("import jaxdl.startup\nprint('on')", env=env)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith(f"error: {said}") and err.count("\n") == 1
+    assert "unset it" in err
+
+
+def test_flags_that_xla_knows(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    assert startup._xla_refuses() is None
+
+
+def test_a_process_may_open_enough_files(monkeypatch):
+    limits = {"now": (20, 20)}
+    fake = types.SimpleNamespace(
+        RLIMIT_NOFILE=7,
+        getrlimit=lambda kind: limits["now"],
+        setrlimit=lambda kind, new: limits.update(now=new),
+    )
+    monkeypatch.setattr(startup, "resource", fake)
+    said = startup._too_few_files()
+    assert said.startswith("this process may open 20 files: expected 64 or more")
+    for before, after in [((20, 64), (64, 64)), ((20, -1), (64, -1)), ((-1, -1),) * 2]:
+        limits["now"] = before
+        assert startup._too_few_files() is None and limits["now"] == after
+    limits["now"] = 1024, 4096
+    assert startup._too_few_files() is None and limits["now"] == (1024, 4096)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxdl.errors import InputError
+from jaxdl.memory import array_bytes, program_bytes, require_memory
 from jaxdl.types import PRNGKey
 
 SYMBOLS = "EBabcdXY"
 """Symbols of the temporal order task, in the order of their inputs."""
+LONGEST = 1_000_000_000  # a sequence is a tenth longer, which int32 must hold
 
 
 class Sequences(NamedTuple):
@@ -93,11 +95,12 @@ def adding(lag: int, first_pair: Literal["hidden", "zero"] = "hidden") -> Task:
         (0, 1), so that two are.
 
     Raises:
-      InputError: if T is not an even number of 20 or more.
+      InputError: if T is not an even number from 20 to 1e9, or too large for the
+        memory.
     """
-    if lag < 20 or lag % 2:
+    if not 20 <= lag <= LONGEST or lag % 2:
         raise InputError(
-            f"lag is {lag}: expected an even number of 20 or more, such as 100"
+            f"lag is {lag}: expected an even number from 20 to {LONGEST:,}, such as 100"
         )
     longest = lag + lag // 10
 
@@ -178,14 +181,14 @@ def latch(lag: int) -> Task:
       lag: inputs of noise.
 
     Raises:
-      InputError: if it is below 1.
+      InputError: if it is not from 1 to 1e9, or too large for the memory.
 
     References:
       after Bengio, Simard & Frasconi, "Learning long-term dependencies with gradient
         descent is difficult", 1994, section 3.
     """
-    if lag < 1:
-        raise InputError(f"lag is {lag}: expected 1 or more")
+    if not 1 <= lag <= LONGEST:
+        raise InputError(f"lag is {lag}: expected 1 to {LONGEST:,}, such as 100")
 
     def draw(key, num):
         bit_key, noise_key = jax.random.split(key)
@@ -200,7 +203,11 @@ def latch(lag: int) -> Task:
 def _task(
     name: str, draw: Callable[[PRNGKey, int], Sequences], tolerance: float
 ) -> Task:
-    sequences = jax.device_get(jax.jit(draw, static_argnums=1)(jax.random.key(0), 8))
+    lowered = jax.jit(draw, static_argnums=1).lower(jax.random.key(0), 8)
+    require_memory(array_bytes(lowered.out_info), "the lag")
+    program = lowered.compile()
+    require_memory(program_bytes(program), "the lag")
+    sequences = jax.device_get(program(jax.random.key(0)))
     digest = hashlib.sha256()
     for array in sequences:
         digest.update(f"{array.shape} {array.dtype} ".encode())

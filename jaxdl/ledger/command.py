@@ -82,7 +82,7 @@ def results_command(cfg: ResultsConfig) -> int:
         console = Console(markup=False, highlight=False)
         with console.capture() as table:  # Rich itself exits when the reader is gone
             console.print(rich_table(rows))
-        quietly(lambda: print(table.get(), end="", flush=True))
+        quietly(lambda: print(table.get(), end="", flush=True), sys.stdout)
     return 0
 
 

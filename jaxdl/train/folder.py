@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jaxdl.errors import InputError
+from jaxdl.files import local_path, make_folder
 from jaxdl.printing import say
 from jaxdl.train.config import RunConfig
 from jaxdl.train.disk import read_sealed
@@ -88,7 +89,8 @@ def open_folder(
     """
     import filelock
 
-    folder = folder.absolute()  # "." has no name, and may itself be set aside
+    # "." has no name, and may itself be set aside; "//" is no file's for Orbax.
+    folder = local_path(str(folder.absolute()))
     try:
         str(folder).encode()
     except UnicodeEncodeError:
@@ -97,7 +99,7 @@ def open_folder(
         ) from None
     try:
         found = _inspect(folder, identity, overwrite)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = filelock.FileLock(folder / LOCK, timeout=0)
         lock.acquire()
         if not os.access(folder, os.W_OK | os.X_OK):

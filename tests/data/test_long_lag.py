@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
+from jaxdl import memory
 from jaxdl.data import adding, make_draws, temporal_order
 from jaxdl.data.long_lag import SYMBOLS, latch
 from jaxdl.errors import InputError
@@ -138,5 +139,23 @@ def test_lags_of_the_adding_problem(lag):
 def test_other_numbers_are_refused():
     with pytest.raises(InputError, match="symbols is 4: expected 2 or 3"):
         temporal_order(4)
-    with pytest.raises(InputError, match="lag is -1: expected 1 or more"):
+    with pytest.raises(InputError, match="lag is -1: expected 1 to"):
         latch(-1)
+
+
+@pytest.mark.parametrize("task", [adding, latch])
+def test_a_lag_that_does_not_fit_is_refused_before_it_is_drawn(task, monkeypatch):
+    with pytest.raises(
+        InputError, match=r"needs at least \d+ GB.*make the lag smaller"
+    ):
+        task(1_000_000_000)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 10_000)
+    with pytest.raises(InputError, match="make the lag smaller"):
+        task(486)  # of which no array is made that is too large: all together are
+
+
+@pytest.mark.parametrize("task", [adding, latch])
+@pytest.mark.parametrize("lag", [0, 1_000_000_002, 2**31 - 2])
+def test_lags_that_are_refused(task, lag):
+    with pytest.raises(InputError, match=rf"lag is {lag}: expected .*1,000,000,000"):
+        task(lag)

@@ -34,7 +34,7 @@ def script(load_script):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ("--lag -100", "lag is -100: expected an even number of 20 or more"),
+        ("--lag -100", "lag is -100: expected an even number from 20 to 1,000,000,000"),
         ("--lag 18", "lag is 18: expected an even number"),
         ("--lag 101", "lag is 101: expected an even number"),
         ("--learning-rate 0", "learning_rate is 0.0"),
