@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy_experiment import Config, examples, make_experiment
+from toy_experiment import Config, Examples, examples, make_experiment
 
 from jaxdl import memory
 from jaxdl.adversarial.networks import mlp_gan
@@ -110,6 +110,20 @@ def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, needed):
     with pytest.raises(InputError, match=r"needs at least .* GB of memory and has"):
         run("toy", experiment, DATA, cfg)
     assert not cfg.out.exists()
+
+
+def test_data_count_too(monkeypatch):
+    """Together with the batch, which is as large as 10 MB."""
+    form = jax.ShapeDtypeStruct((10**7, 16), "float32")
+    data = Examples({"x": form, "y": form})
+    cfg = Config()
+    experiment = make_experiment(cfg, batch=large_batch)
+    needed = 2 * 4 * 16 * 10**7
+    monkeypatch.setattr(memory, "memory_bytes", lambda: needed + 4 * 10**7)
+    check_step(experiment, data, cfg)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: needed)
+    with pytest.raises(InputError, match=r"needs at least 1\.3 GB of memory and has"):
+        check_step(experiment, data, cfg)
 
 
 def test_chunks_that_do_not_fit_together_are_refused_at_the_first(monkeypatch):

@@ -430,6 +430,7 @@ def test_plain_lines_at_intervals(clock, capsys):
         f"{step}/1,000" for step in (10, 20, 30, 40)
     ]
     assert lines[0] == "step 10/1,000  50 s left  20 steps/s  loss 0.5"
+    assert lines[3] == "step 40/1,000  48 s left  20 steps/s  loss 0.5"
 
 
 def test_plain_lines_before_the_speed_is_known(clock, capsys):

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sys
@@ -311,6 +312,23 @@ def test_compiles_once_per_block_length(tmp_path):
         assert compiled <= 3 + 1 * (i + 1)
 
 
+def test_a_finished_run_that_lost_its_final_checkpoint(tmp_path, capsys):
+    """An earlier one is no substitute."""
+    cfg = Config(steps=20, eval_every=10, save_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", experiment, DATA, cfg)
+    shutil.rmtree(cfg.out / "checkpoints" / "20")
+    assert (cfg.out / "checkpoints" / "10").is_dir()
+    lost = "final checkpoint of .*run is missing or damaged"
+    with pytest.raises(RunError, match=lost):
+        load_run(cfg.out, experiment, DATA)
+    with pytest.raises(RunError, match=lost):
+        load_trees(cfg.out)
+    again = run("toy", experiment, DATA, cfg)
+    assert again.states is None and again.result["steps"] == 20
+    assert "is missing or damaged" in capsys.readouterr().err
+
+
 def damage_line(folder):
     lines = (folder / "metrics.jsonl").read_bytes().split(b"\n")
     lines[1] = lines[1][:-9]
@@ -473,14 +491,25 @@ def test_other_settings_of_jax_are_another_run(briefly_untouched, name):
     assert contents_of(record.folder) == before
 
 
-def test_other_flags_of_xla_are_told(tmp_path, monkeypatch, capsys):
-    cfg = Config(steps=20, eval_every=10, out=tmp_path / "run")
-    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=a")
-    run("toy", stop_at(10, make_experiment(cfg)), DATA, cfg)
-    assert "xla_flags" not in capsys.readouterr().err
-    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=b")
-    run("toy", make_experiment(cfg), DATA, cfg)
-    assert "with other xla_flags: its bits may differ" in capsys.readouterr().err
+def test_another_machine_is_told(tmp_path, monkeypatch, capsys):
+    """Its flags of XLA, its device and its versions, and only what differs."""
+    cfg = Config(steps=40, eval_every=10, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+
+    def go_on(stop, flags="a", device="one core", version="1"):
+        monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to={flags}")
+        provenance = run_module.provenance
+        monkeypatch.setattr(provenance, "device_name", lambda: device)
+        monkeypatch.setattr(provenance, "versions", lambda: {"jax": version})
+        run("toy", stop_at(stop, experiment), DATA, cfg)
+        return re.findall(
+            r"with other (\w+): its bits may differ", capsys.readouterr()[1]
+        )
+
+    assert go_on(10) == []
+    assert go_on(20, flags="b") == ["xla_flags"]
+    assert go_on(30, device="two cores") == ["device"]
+    assert go_on(40, version="2") == ["versions"]
 
 
 def test_steps_zero_evaluates_only(tmp_path):

@@ -90,10 +90,10 @@ def test_a_step_carries_on():
     def loss_fn(params, carry, batch):
         return params * batch, (carry + batch, {})
 
-    step = make_carried_step(loss_fn, optax.sgd(1.0))
+    step = make_carried_step(loss_fn, optax.sgd(0.5))
     start = jnp.float32(2.0)
-    state = CarriedState(start, optax.sgd(1.0).init(start), jnp.float32(0.0))
+    state = CarriedState(start, optax.sgd(0.5).init(start), jnp.float32(0.0))
     for batch in (3.0, 4.0):
         state, metrics = step(state, jnp.float32(batch))
-    assert float(state.carry) == 7 and float(state.params) == 2 - 3 - 4
+    assert float(state.carry) == 7 and float(state.params) == 2 - (3 + 4) / 2
     assert float(metrics["grad_norm"]) == 4

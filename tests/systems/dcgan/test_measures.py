@@ -66,6 +66,21 @@ def test_image_measures():
     assert other["recall"] == 0
 
 
+def test_classes_are_covered_by_the_samples():
+    """A class of half the images has a tenth of the samples, less than a quarter."""
+    rng = np.random.default_rng(0)
+
+    def images(num_first):
+        found = rng.uniform(0, 0.1, (20, 8, 8, 1))
+        found[:num_first, 0] += 0.5
+        found[num_first:, 1] += 0.5
+        return found
+
+    found = image_measures(images(10), images(18), stub(2))
+    assert found["classes_covered"] == 1
+    assert found["class_distance"] == pytest.approx(0.4)
+
+
 def test_images_as_the_classifier_takes_them():
     images = jnp.zeros((2, 4, 4, 3)).at[0, 1, 2].set(jnp.array([0.2, 0.9, 0.1]))
     grey = fitted_to((4, 4, 1), images)

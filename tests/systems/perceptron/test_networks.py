@@ -398,3 +398,17 @@ def test_the_script_shuffles_its_examples_and_has_a_protocol(load_script):
     batch = jax.jit(experiment.batch)
     found = [batch(plan.data, jax.random.key(0), step)["2"][0] for step in range(8)]
     assert any(not np.array_equal(found[0], other) for other in found[1:])
+
+
+def test_a_mistake_more_than_the_bound_is_seen():
+    """Where all have converged: the 14 that can be learned of 16, if none made more."""
+    proved, bounds = learning.proofs("2")
+    most = np.floor(np.where(proved.separable, bounds, 0)).astype(int)
+    found = init_ensemble(3, 16)
+    data = load_boolean_functions(2)
+    for more, share in ((0, 14 / 16), (1, 0)):
+        ensemble = found._replace(mistakes=jnp.asarray(most + more))
+        best = jnp.zeros(16, jnp.int32)
+        state = learning.State(jnp.int32(1), {"2": ensemble}, best)
+        values = learning.evaluate(state, data, None, True)
+        assert values["converged_2"] == 16 and values["within_bound"] == share
