@@ -21,7 +21,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,14 +56,14 @@ class Checkpoint(NamedTuple):
     notes: Mapping[str, Any]
 
 
-def _file_digests(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def _file_digests(folder: Path, names: Collection[str] | None = None) -> dict[str, str]:
+    """SHA-256 of the files in a folder, by name; of those of these names only."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and (names is None or name in names):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 class _NotFromOrbax(logging.Filter):
@@ -172,11 +172,12 @@ class Checkpoints:
         try:
             pending.result()
         except Exception as error:
-            cause = "the disk is full" if is_disk_full(error) else str(error)
+            full = is_disk_full(error)
+            cause = "the disk is full" if full else " ".join(str(error).split())
             raise RunError(
                 f"a checkpoint could not be saved in {self.folder}: {cause}; "
-                f"{self.intact()}; make room and give the same command again, without "
-                "--overwrite"
+                f"{self.intact()}; {'make room' if full else 'mend that'} and give the "
+                "same command again, without --overwrite"
             ) from error
 
     def close(self) -> None:
@@ -204,7 +205,7 @@ class Checkpoints:
     ) -> None:
         from orbax.checkpoint import v1 as ocp
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)  # in a run's folder, which must be there
         # Seen beforehand, a full disk is one sentence; Orbax prints many on its way.
         needed = SPARE_BYTES + sum(array.nbytes for array in leaves.values())
         if shutil.disk_usage(self.folder).free < needed:
@@ -225,11 +226,24 @@ class Checkpoints:
             self._delete(old)
 
     def _delete(self, step: int) -> None:
+        self._rescue(step)
         # Renamed first: a kill in the middle must not leave half a checkpoint behind.
         doomed = self.folder / f"{step}.deleting"
         (self.folder / str(step)).rename(doomed)
         shutil.rmtree(doomed)
         self._manifest(step).unlink(missing_ok=True)
+
+    def _rescue(self, step: int) -> None:
+        """Move what others put into a checkpoint's folder out of it."""
+        folder, manifest = self.folder / str(step), self._manifest(step)
+        if not manifest.exists():
+            return
+        ours = json.loads(read_regular(manifest))
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if name not in ours and (path.is_symlink() or not path.is_dir()):
+                moved = set_aside(path, self.folder.parent)
+                self._warn(f"{path} is no file of a checkpoint: it is now {moved}")
 
     def clean(self) -> None:
         """Remove what a kill left unfinished: of ours, and nothing else."""
@@ -240,12 +254,17 @@ class Checkpoints:
 
     def set_aside_after(self, step: int) -> None:
         """Move every checkpoint later than `step` to the run's folder `set-aside`."""
-        for later in self.steps():
-            if later > step:
-                moved = set_aside(self.folder / str(later), self.folder.parent)
-                if self._manifest(later).exists():
-                    set_aside(self._manifest(later), self.folder.parent)
-                self._warn(f"checkpoint {later} was set aside as {moved}")
+        later = [each for each in self.steps() if each > step]
+        for each in later:
+            set_aside(self.folder / str(each), self.folder.parent)
+            if self._manifest(each).exists():
+                set_aside(self._manifest(each), self.folder.parent)
+        if later:
+            self._warn(
+                f"what came after step {step} was moved to "
+                f"{self.folder.parent / 'set-aside'} (checkpoints "
+                f"{', '.join(map(str, later))})"
+            )
 
     def restore(
         self, like: Any, fits: Callable[[Mapping[str, Any]], str | None] | None = None
@@ -263,9 +282,8 @@ class Checkpoints:
           RunError: if there are checkpoints and none of them is good, or one cannot be
             read.
         """
-        passed: dict[int, str] = {}
+        passed: dict[str, list[int]] = {}
         for step in reversed(self.steps()):
-            path = self.folder / str(step)
             try:
                 found = self._read(step, like)
                 cause = fits(found.notes) if fits else None
@@ -273,14 +291,21 @@ class Checkpoints:
             except Damaged as error:
                 cause = f"is damaged: {error}"
             if cause is None:
+                for cause, steps in passed.items():
+                    for_all = f"checkpoint {self.folder / str(steps[0])}"
+                    if steps[1:]:
+                        for_all += f" and {len(steps) - 1} before it"
+                    self._warn(f"{for_all} {cause}")
                 return found
-            passed[step] = cause
-            self._warn(f"checkpoint {path} {cause}")
+            passed.setdefault(cause, []).append(step)
         if passed:
-            causes = "; ".join(f"that of step {n} {passed[n]}" for n in sorted(passed))
+            causes = "; ".join(
+                _each(sorted(steps), cause) for cause, steps in reversed(passed.items())
+            )
             raise RunError(
                 f"no good checkpoint is left in {self.folder} ({causes}): put a good "
-                "copy back, or give --overwrite to set the folder aside and start again"
+                "copy back of what is named here, or give --overwrite to set the "
+                "folder aside and start again"
             )
         return None
 
@@ -324,15 +349,19 @@ class Checkpoints:
         A kill may fall between a save's last two writes.
 
         Raises:
-          Damaged: if a file differs, is missing or is one too many.
+          Damaged: if a file differs or is missing. Others are none of ours.
           RunError: if the system does not let us read one.
         """
         folder, manifest = self.folder / str(step), self._manifest(step)
         try:
             expected = json.loads(read_regular(manifest))
-            found = _file_digests(folder)
+            if not isinstance(expected, dict):
+                raise Damaged(f"{manifest.name} holds no JSON object")
+            found = _file_digests(folder, expected)
         except FileNotFoundError:
             return False
+        except Damaged:
+            raise
         except OSError as error:
             raise RunError(
                 f"checkpoint {folder} cannot be read ({error.strerror or error}): mend "
@@ -340,12 +369,18 @@ class Checkpoints:
             ) from error
         except (ValueError, RecursionError):
             raise Damaged(f"{manifest.name} is not JSON") from None
-        if not isinstance(expected, dict):
-            raise Damaged(f"{manifest.name} holds no JSON object")
-        for name in sorted(expected.keys() | found.keys()):
-            if expected.get(name) != found.get(name):
+        for name in sorted(expected):
+            if expected[name] != found.get(name):
                 raise Damaged(f"file {name} does not match its SHA-256")
         return True
+
+
+def _each(steps: list[int], cause: str) -> str:
+    if len(steps) == 1:
+        return f"that of step {steps[0]} {cause}"
+    if cause.startswith("is "):
+        cause = "are " + cause.removeprefix("is ")
+    return f"those of steps {', '.join(map(str, steps))} {cause}"
 
 
 def _load(folder: Path) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:

@@ -98,6 +98,6 @@ def set_aside(path: Path, run: Path) -> Path:
     home = run / "set-aside"
     home.mkdir(exist_ok=True)
     names = (path.name, *(f"{path.name}.{i}" for i in range(1, 10_000)))
-    target = next(home / name for name in names if not (home / name).exists())
+    target = next(home / name for name in names if not os.path.lexists(home / name))
     path.rename(target)
     return target

@@ -247,8 +247,9 @@ class RunLog:
             self.flush()
 
     def history(self) -> History:
-        """Everything logged so far."""
+        """Everything logged so far; a `RunError` if it is not what was written."""
         self.flush()
+        self._written()
         return read_history(self._folder)
 
     def flush(self) -> None:
@@ -267,9 +268,21 @@ class RunLog:
         Raises:
           RunError: if `metrics.jsonl` is damaged.
         """
-        lines = _require_whole(self._folder / "metrics.jsonl")
+        lines = self._written()
         last = lines[-1] if lines else {}
         return last.get("eval") if last.get("step") == step else None
+
+    def _written(self) -> list[dict[str, Any]]:
+        """The lines that were written, while others may reach the folder."""
+        path = self._folder / "metrics.jsonl"
+        lines = _require_whole(path)
+        if (lines[-1]["check"] if lines else "") != self.last_check:
+            raise RunError(
+                f"{self._folder} cannot be used any more: {path.name} was removed or "
+                "cut while the run went on; put it back and give the same command "
+                "again, or name another folder with --out"
+            )
+        return lines
 
     def close(self) -> None:
         """Flush and close the files."""

@@ -160,7 +160,7 @@ class Loop:
         restored = self.checkpoints.restore(jax.eval_shape(init), fits)
         self.checkpoints.clean()
         if logged.damaged is not None:
-            warn(f"{logged.path} is damaged at line {logged.damaged}: it is set aside")
+            warn(f"{logged.path} is set aside: its line {logged.damaged} is damaged")
         if restored is None:
             if logged.path.exists():
                 say("no checkpoint had been saved: starting again")

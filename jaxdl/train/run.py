@@ -228,6 +228,12 @@ def _run_parts(node: _Node, before: _Before) -> tuple[dict[str, Record], Record 
     parts = list(_parts(node))
     records: dict[str, Record] = {}
     for position, (name, part) in enumerate(parts, start=1):
+        if not (node.folder / "config.json").exists():
+            raise RunError(
+                f"{node.folder} cannot be used any more: its config.json was removed "
+                "while the run went on; put the folder back and give the same command "
+                "again, or name another one with --out"
+            )
         say(f"\n{kind} {name}, {position} of {len(parts)}")
         if is_sweep:
             say(f"run folder: {part.folder}")

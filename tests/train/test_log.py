@@ -310,6 +310,25 @@ def test_history_of_nothing(new_log):
     assert train.values == evaluations.values == {}
 
 
+@pytest.mark.parametrize("loss", ["file", "last line", "all lines", "more lines"])
+def test_what_others_do_to_an_open_log_is_seen(tmp_path, new_log, loss):
+    log = new_log()
+    write_steps(log, range(1, 4))
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    if loss == "file":
+        path.unlink()
+    else:
+        kept = {"last line": lines[:-1], "all lines": [], "more lines": lines * 2}[loss]
+        path.write_bytes(b"".join(kept))
+    said = (
+        "damaged at line 4" if loss == "more lines" else "cannot be used any more: met"
+    )
+    for read in (log.history, lambda: log.evaluation(2)):
+        with pytest.raises(RunError, match=said):
+            read()
+
+
 # TensorBoard
 
 

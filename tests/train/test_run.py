@@ -23,6 +23,7 @@ from jaxdl.train import loop
 from jaxdl.train import run as run_module
 from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.disk import read_sealed
+from jaxdl.train.experiment import Case, Phase, Sweep
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
 from jaxdl.train.run import load_run, run
@@ -361,6 +362,51 @@ def test_a_damaged_log_is_named(tmp_path, damage, message):
     damage(cfg.out)
     with pytest.raises(RunError, match=message):
         run("toy", experiment, DATA, cfg)
+
+
+def test_a_log_damaged_before_every_checkpoint_is_one_sentence(tmp_path, capsys):
+    flags = dict(steps=60, save_every=10, eval_every=20, log_every=7)
+    cfg = Config(**flags, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+    run("toy", stop_at(40, experiment), DATA, cfg)
+    damage_line(cfg.out)
+    capsys.readouterr()
+    with pytest.raises(RunError) as info:
+        run("toy", experiment, DATA, cfg)
+    assert capsys.readouterr().err == ""
+    said = str(info.value)
+    assert "those of steps 20, 30, 40 cannot be used: " in said
+    assert said.count("metrics.jsonl is damaged at line 2") == 1
+    assert "put a good copy back of what is named here, or give --overwrite" in said
+
+
+@pytest.mark.parametrize("lost", ["folder", "log"])
+@pytest.mark.parametrize("kind", ["plain", "case", "phase"])
+def test_what_is_removed_during_a_run(tmp_path, lost, kind):
+    """Figures are drawn from the log: without its lines they would fail somewhere."""
+    cfg = Config(steps=20, out=tmp_path / "run")
+    plain = make_experiment(cfg)
+
+    def evaluate(state, data, key, final):
+        if final and lost == "folder":
+            shutil.rmtree(cfg.out)
+        elif final:
+            next(cfg.out.rglob("metrics.jsonl")).unlink()
+        return plain.evaluate(state, data, key, final)
+
+    def figures(record):
+        pytest.fail("they were drawn")
+
+    first = plain._replace(evaluate=evaluate, figures=figures)
+    work = {
+        "plain": first,
+        "case": Sweep({"a": Case(cfg, first), "b": Case(cfg, plain)}),
+        "phase": [Phase("a", 20, first), Phase("b", 20, plain)],
+    }[kind]
+    with pytest.raises(RunError, match="cannot be used any more|could not be saved"):
+        run("toy", work, DATA, cfg)
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert "result.json" not in left and (lost == "log" or not left)
 
 
 def contents_of(folder):
