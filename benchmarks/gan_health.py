@@ -42,7 +42,7 @@ from jaxdl.models.mlp import mlp
 from jaxdl.systems.gan_modes.data import mixture
 from jaxdl.systems.gan_modes.measures import NUM_SAMPLES, ModeCoverage, mode_coverage
 from jaxdl.train import provenance
-from jaxdl.train.config import require_at_least, require_numbers
+from jaxdl.train.config import require_at_least, require_at_most, require_numbers
 from jaxdl.types import Model
 
 SD = 0.1
@@ -78,6 +78,7 @@ class Config:
         require_at_least(1, max_settings=self.max_settings, log_every=self.log_every)
         seeds = dict(calibration_seeds=self.calibration_seeds)
         require_at_least(1, **seeds, held_out_seeds=self.held_out_seeds)
+        require_at_most(FIRST_HELD_OUT, "held-out seeds begin there", **seeds)
         require_at_least(health.MIN_LINES * self.log_every, steps=self.steps)
 
 

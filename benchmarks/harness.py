@@ -20,11 +20,13 @@ from jaxdl.adversarial.networks import GAN, mlp_gan
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.data.load import Split, load_images
+from jaxdl.errors import InputError
 from jaxdl.files import require_writable
 from jaxdl.systems.gan.networks import paper_gan, small_gan
 from jaxdl.train import provenance
 from jaxdl.train.config import (
     require_at_least,
+    require_at_most,
     require_numbers,
     require_positive,
 )
@@ -72,7 +74,10 @@ class BenchmarkConfig:
     def __post_init__(self):
         require_numbers(self)
         require_at_least(self.least_repeats, repeats=self.repeats)
+        require_at_most(10_000, "each is a timing", repeats=self.repeats)
         require_positive(seconds=self.seconds)
+        if self.seconds > 3600:
+            raise InputError(f"seconds is {self.seconds}: expected 3600 or less")
         require_writable(json=self.json)
 
 

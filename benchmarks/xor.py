@@ -33,7 +33,7 @@ from harness import (
 from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.systems.xor.data import Table, xor_table
-from jaxdl.train.config import require_at_least
+from jaxdl.train.config import require_at_least, require_at_most
 from jaxdl.train.run import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
@@ -61,6 +61,7 @@ class Config(BenchmarkConfig):
     def __post_init__(self):
         super().__post_init__()
         require_at_least(1, nets=self.nets)
+        require_at_most(1_000_000, "a step trains all of them", nets=self.nets)
         if self.steps < BLOCK_STEPS or self.steps % BLOCK_STEPS:
             raise InputError(
                 f"steps is {self.steps}: expected a multiple of {BLOCK_STEPS}"

@@ -68,10 +68,12 @@ class Config(config.ImagesConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        config.require_at_least(1, disc_steps=self.disc_steps, sample=self.sample)
-        config.require_at_least(1, parzen_samples=self.parzen_samples)
-        config.require_positive(learning_rate=self.learning_rate)
-        config.require_positive(max_norm=self.max_norm)
+        drawn = dict(parzen_samples=self.parzen_samples, sample=self.sample)
+        config.require_at_least(1, disc_steps=self.disc_steps, **drawn)
+        rates = dict(learning_rate=self.learning_rate, max_norm=self.max_norm)
+        config.require_positive(**rates)
+        config.require_at_most(50, "each is compiled", disc_steps=self.disc_steps)
+        config.require_at_most(1_000_000, "all are in memory at once", **drawn)
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: expected 0 to below 1")
 

@@ -60,6 +60,8 @@ class Config(config.RunConfig):
     def __post_init__(self):
         super().__post_init__()
         config.require_positive(learning_rate=self.learning_rate)
+        wide = "the discriminator sees all of a pack at once"
+        config.require_at_most(1_000, wide, packs=max(self.packs, default=1))
         for name in ("methods", "packs"):
             given = getattr(self, name)
             if not given or len(set(given)) < len(given):

@@ -72,6 +72,9 @@ class Config(config.RunConfig):
             likelihood_learning_rate=self.likelihood_learning_rate,
         )
         config.require_at_least(1, disc_steps=self.disc_steps)
+        unrolled = "each is compiled into the training step"
+        config.require_at_most(50, unrolled, disc_steps=self.disc_steps)
+        config.require_at_most(100, unrolled, num_layers=self.num_layers)
         config.require_at_least(2, num_layers=self.num_layers)
         config.require_at_least(2, hidden_size=self.hidden_size)
         for name in ("targets", "generators"):

@@ -68,6 +68,10 @@ class Config(config.ImagesConfig):
         config.require_at_least(1, hidden_size=self.hidden_size)
         config.require_at_least(2, ais_chains=self.ais_chains)
         config.require_positive(learning_rate=self.learning_rate)
+        in_turn = "they follow one another"
+        config.require_at_most(10_000, in_turn, cd_steps=self.cd_steps)
+        config.require_at_most(1_000_000, in_turn, ais_steps=self.ais_steps)
+        config.require_at_most(100_000, "all run at once", ais_chains=self.ais_chains)
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise InputError(
                 f"weight_decay is {self.weight_decay}: expected a finite number from 0"

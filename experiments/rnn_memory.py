@@ -78,6 +78,7 @@ class Config(config.RunConfig):
             if not given or len(set(given)) < len(given):
                 raise InputError(f"{name} is {given}: expected at least one, each once")
         config.require_at_least(1, lags=min(self.lags))
+        config.require_at_most(100_000, "inputs are read in turn", lags=max(self.lags))
 
     def idle(self):
         used = "lstm" in self.cells

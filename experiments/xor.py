@@ -72,8 +72,8 @@ class Config(config.RunConfig):
     def __post_init__(self):
         super().__post_init__()
         config.require_at_least(1, nets=self.nets)
-        for size in self.hidden_sizes:
-            config.require_at_least(1, hidden_sizes=size)
+        config.require_at_most(1_000_000, "a step trains all of them", nets=self.nets)
+        config.require_at_least(1, hidden_sizes=min(self.hidden_sizes, default=1))
         config.require_positive(learning_rate=self.learning_rate)
         if self.momentum is not None and not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: expected 0 to below 1")

@@ -282,6 +282,47 @@ def test_digits_are_prepared_from_no_folder(capsys):
         assert "digits come with scikit-learn" in capsys.readouterr().err
 
 
+LARGE = {
+    "autoencoder": ["--likelihood-samples 1000001"],
+    "char_lm": ["--layers 101", "--num-samples 1001", "--sample-length 100001"],
+    "dcgan": ["--latent-size 100001", "--measured-samples 1000001", "--sample 1000001"]
+    + ["--arithmetic-trials 1000001"],
+    "gan": ["--disc-steps 51", "--parzen-samples 1000001", "--sample 1000001"],
+    "gan_modes": ["--packs 2 1001"],
+    "gan_theory": ["--disc-steps 51", "--num-layers 101"],
+    "generative_vs_discriminative": ["--draws 10001", "--inputs 1001"]
+    + ["--samples 1000001"],
+    "greedy_pretraining": ["--trees 100001"],
+    "long_lag": ["--lag 100002"],
+    "perceptron": ["--steps 10000001"],
+    "rbm": ["--cd-steps 10001", "--ais-steps 1000001", "--ais-chains 100001"],
+    "rnn_memory": ["--lags 5 100001"],
+    "transfer": ["--image-size 513"],
+    "vanishing_gradient": ["--hidden-layers 201", "--depths 201", "--study-size 5001"],
+    "xor": ["--nets 1000001", "--seeds 1001", "--block-steps 100001"],
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_numbers_that_would_take_hours_without_a_word(
+    name, monkeypatch, tmp_path, capsys
+):
+    """The first number that is refused; the one before it is let pass."""
+    step = 2 if name == "long_lag" else 1  # lags are even
+    script = load_script(find_system(name))
+    monkeypatch.setattr(script, "train", lambda cfg: 0)
+    monkeypatch.setattr(script, "read_config", lambda *a: script.Config(), False)
+    for words in LARGE[name]:
+        flag, *others, number = words.split()
+        argv = [flag, *others, number]
+        assert script.main(argv) == 2
+        err = capsys.readouterr().err
+        expected = f" is {number}: expected {int(number) - step} or less"
+        assert expected in err and err.count("\n") == 1
+        argv[-1] = str(int(number) - step)
+        assert script.main(argv) == 0 or "has no effect" in capsys.readouterr().err
+
+
 # Benchmarks
 
 
@@ -291,12 +332,24 @@ BAD = {
     "activations": ["--sizes 150", "--sizes", "--warm-size -1", "--figure {folder}"],
     "char_lm": ["--result a --log-every 0"],
     "executors": ["--max-seeds 1", "--cases xor-2-2-1 xor-2-2-1", "--cases xorr"],
-    "gan_health": ["--log-every 0", "--max-settings 0", "--steps 10"],
+    "gan_health": [
+        "--calibration-seeds 21",
+        "--log-every 0",
+        "--max-settings 0",
+        "--steps 10",
+    ],
     "gan_modes": ["--executors", "--many 0", "--pack 0", "--batch-size -3"],
     "gan_step": ["--cases", "--runner-seconds -1", "--runner-seconds nan"],
     "xor": ["--nets 0", "--steps 150"],
 }
-TIMED = ["--repeats 0", "--repeats -1", "--seconds 0", "--seconds inf"]
+TIMED = [
+    "--repeats 10001",
+    "--seconds 3601",
+    "--repeats 0",
+    "--repeats -1",
+    "--seconds 0",
+    "--seconds inf",
+]
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

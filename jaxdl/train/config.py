@@ -48,6 +48,24 @@ def require_at_least(lowest: int, **values: int | None) -> None:
             raise InputError(f"{name} is {value}: expected {lowest} or more")
 
 
+def require_at_most(highest: int, reason: str, **values: int | None) -> None:
+    """Refuse a whole number that would take hours without a word, or all memory.
+
+    Args:
+      highest: the largest number that is let pass.
+      reason: completes "expected so many or less, since".
+      values: fields by name; None goes free.
+
+    Raises:
+      InputError: naming the first field at fault.
+    """
+    for name, value in values.items():
+        if value is not None and value > highest:
+            raise InputError(
+                f"{name} is {value}: expected {highest} or less, since {reason}"
+            )
+
+
 def require_numbers(config: Any) -> None:
     """Refuse what float32 and int32 cannot hold, in any field of a configuration.
 
@@ -124,6 +142,10 @@ class RunConfig:
             block_steps=self.block_steps,
         )
         require_positive(save_seconds=self.save_seconds)
+        alone = "the state of each seed is made and kept on its own"
+        require_at_most(1_000, alone, seeds=self.seeds)
+        silent = "nothing is told or saved within a block"
+        require_at_most(100_000, silent, block_steps=self.block_steps)
         if self.seed + self.seeds > 2**32:
             raise InputError(
                 f"seed is {self.seed} with {self.seeds} seeds: expected seeds below "

@@ -84,6 +84,8 @@ class Config(config.ImagesConfig):
         )
         config.require_at_least(0, logistic_steps=self.logistic_steps)
         config.require_at_least(1, likelihood_samples=self.likelihood_samples)
+        codes = dict(likelihood_samples=self.likelihood_samples)
+        config.require_at_most(1_000_000, "so many are drawn for each image", **codes)
         if self.variational_sizes == ():
             raise InputError("variational_sizes is (): expected a code's size at least")
         for name in ("hidden_sizes", "code_sizes", "variational_sizes"):

@@ -55,6 +55,10 @@ class Config(config.RunConfig):
         counts = "window hidden_size restart_every layers num_samples sample_length"
         for name in counts.split():
             config.require_at_least(1, **{name: getattr(self, name)})
+        config.require_at_most(100, "each is compiled", layers=self.layers)
+        written = "samples are written character by character"
+        config.require_at_most(1_000, written, num_samples=self.num_samples)
+        config.require_at_most(100_000, written, sample_length=self.sample_length)
         rates = dict(learning_rate=self.learning_rate, max_norm=self.max_norm)
         config.require_positive(**rates)
         if self.temperature < 0:

@@ -55,6 +55,12 @@ class Config(config.ImagesConfig):
         config.require_at_least(8, image_size=self.image_size)
         config.require_at_least(16, measured_samples=self.measured_samples)
         config.require_positive(learning_rate=self.learning_rate)
+        pixels = "the largest image has fewer than so many numbers"
+        config.require_at_most(100_000, pixels, latent_size=self.latent_size)
+        compared = "each is compared with test images"
+        for name in ("measured_samples", "arithmetic_trials"):
+            config.require_at_most(1_000_000, compared, **{name: getattr(self, name)})
+        config.require_at_most(1_000_000, "one picture shows all", sample=self.sample)
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: expected 0 to below 1")
 

@@ -54,6 +54,11 @@ class Config(config.ImagesConfig):
         config.require_at_least(1, draws=self.draws)
         config.require_at_least(2, inputs=self.inputs)
         config.require_at_least(3, samples=self.samples)
+        fitted = "three classifiers are fitted to each"
+        config.require_at_most(10_000, fitted, draws=self.draws)
+        covariance = "a covariance has so many numbers squared"
+        config.require_at_most(1_000, covariance, inputs=self.inputs)
+        config.require_at_most(1_000_000, "each is kept", samples=self.samples)
         for name in ("ridge", "penalty", "image_ridge"):
             config.require_positive(**{name: getattr(self, name)})
         if not self.cases or len(set(self.cases)) < len(self.cases):

@@ -55,6 +55,7 @@ class Config(config.ImagesConfig):
         )
         config.require_at_least(0, pretrain_steps=self.pretrain_steps)
         config.require_at_least(1, trees=self.trees)
+        config.require_at_most(100_000, "they grow in turn", trees=self.trees)
         if not self.hidden_sizes:
             raise InputError("hidden_sizes is (): expected at least one layer")
         config.require_at_least(1, hidden_sizes=min(self.hidden_sizes))

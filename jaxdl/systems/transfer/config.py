@@ -87,6 +87,8 @@ class Config(config.ImagesConfig):
         super().__post_init__()
         config.require_positive(learning_rate=self.learning_rate)
         config.require_at_least(1, image_size=self.image_size)
+        enlarged = "pictures of 32 pixels are enlarged to it"
+        config.require_at_most(512, enlarged, image_size=self.image_size)
         if self.decay is not None and not 0 <= self.decay < math.inf:
             raise InputError(f"decay is {self.decay}: expected 0 or more, such as 0.01")
         config.require_each_once(methods=self.methods, sizes=self.sizes)

@@ -39,6 +39,10 @@ class Config(config.ImagesConfig):
         config.require_at_least(1, hidden_size=self.hidden_size)
         config.require_each_once(cases=self.cases, depths=self.depths)
         config.require_at_least(1, depths=min(self.depths))
+        layers = dict(hidden_layers=self.hidden_layers, depths=max(self.depths))
+        config.require_at_most(200, "each is compiled", **layers)
+        squared = "each layer has so many weights squared"
+        config.require_at_most(5_000, squared, study_size=self.study_size)
 
     def idle(self):
         trained = "steps", "batch_size", "hidden_layers", "hidden_size", "learning_rate"
