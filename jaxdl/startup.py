@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 
 from jaxdl.errors import InputError
 from jaxdl.printing import say, visible
@@ -25,6 +25,23 @@ try:
 except ImportError:  # Windows
     resource = None
 
+PINNED = {
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_default_matmul_precision": None,
+    "jax_disable_jit": False,
+    "jax_random_seed_offset": 0,
+    "jax_high_dynamic_range_gumbel": False,
+    "jax_disable_most_optimizations": False,
+    "jax_transfer_guard": "allow",
+    "jax_transfer_guard_host_to_device": "allow",
+    "jax_transfer_guard_device_to_host": "allow",
+    "jax_transfer_guard_device_to_device": "allow",
+    "jax_debug_key_reuse": False,
+}
+"""Settings of JAX that its variables of the environment do not change in a script."""
 FILES = 64
 """Files that a process must be able to open; half of them are enough for most runs."""
 
@@ -99,13 +116,21 @@ def _jax_refuses() -> str | None:
     if not any(name.startswith("JAX_") for name in os.environ):
         return None
     try:
-        importlib.import_module("jax")
+        module = importlib.import_module("jax")
     except (ValueError, TypeError, OverflowError) as error:
         return (
             f"JAX refuses the environment ({error}): correct that variable, whose name "
             "begins with JAX_, or unset it"
         )
+    _pin(module)
     return None
+
+
+def _pin(jax: ModuleType) -> None:
+    """Have all threads, and processes begun later, compute as `jaxdl.cli.pinned`."""
+    for name, value in PINNED.items():
+        if os.environ.pop(name.upper(), None) is not None:
+            jax.config.update(name, value)
 
 
 def _script_folders() -> list[Path]:

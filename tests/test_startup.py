@@ -124,6 +124,28 @@ def test_an_environment_that_libraries_refuse(script, name, value, said):
     assert "unset it" in err
 
 
+def test_variables_that_do_not_count_reach_no_thread_and_no_process(script):
+    text = (
+        "import jaxdl.startup as startup, os, jax, threading\n"
+        "def show():\n"
+        "    found = {k: jax.config.values[k] for k in startup.PINNED}\n"
+        "    print([k for k, v in startup.PINNED.items() if found[k] != v])\n"
+        "thread = threading.Thread(target=show); thread.start(); thread.join()\n"
+        "print([k for k in startup.PINNED if k.upper() in os.environ])"
+    )
+    given = {name.upper(): "true" for name in startup.PINNED}
+    given |= {name: "disallow" for name in given if "TRANSFER" in name}
+    given |= {"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_RANDOM_SEED_OFFSET": "7"}
+    given |= {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_THREEFRY_PARTITIONABLE": "0"}
+    given["JAX_DEFAULT_MATMUL_PRECISION"] = "bfloat16"
+    process = script("", folder="experiments")
+    process.communicate()
+    root = str(Path(process.args[1]).parents[1])
+    env = {**os.environ, **given, "PYTHONPATH": str(PROJECT), "JAXDL_SYSTEMS": root}
+    out, err = script(text, env=env).communicate()
+    assert (out, err) == ("[]\n[]\n", "")
+
+
 def test_flags_that_xla_knows(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
     assert startup._xla_refuses() is None
