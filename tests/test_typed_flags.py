@@ -371,6 +371,22 @@ def test_benchmarks_refuse_flags_before_they_time(name, monkeypatch, tmp_path, c
     assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
+@pytest.mark.parametrize("name", [*BENCHMARKS, *cli.COMMANDS])
+def test_every_flag_of_benchmarks_and_commands_is_explained(name, monkeypatch, capsys):
+    if name in cli.COMMANDS:
+        assert cli.main([*name.split(), "--help"]) == 0
+    else:
+        pytest.importorskip("torch")
+        monkeypatch.syspath_prepend(ROOT / "benchmarks")
+        assert importlib.import_module(name).main(["--help"]) == 0
+    lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    flags = [i for i, line in enumerate(lines) if line.startswith("--")]
+    assert flags
+    for begin, end in zip(flags, [*flags[1:], len(lines)], strict=True):
+        text = " ".join(lines[begin:end]).partition("(default:")[0]
+        assert len(text.split()) > 4, text  # the flag, its type, words
+
+
 def test_an_input_error_keeps_its_words(capsys):
     @dataclasses.dataclass(frozen=True)
     class Strict(Kinds):

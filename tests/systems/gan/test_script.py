@@ -280,6 +280,20 @@ def test_sample_of_an_unfinished_run(gan, gan_copy, capsys):
     assert "unfinished" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("mnist", "--data is mnist, but the run in"),
+        ("--steps 40000", "--steps is 40000, but the run in"),  # the flag's default
+        ("--overwrite", "--overwrite is True, but has no effect with --sample"),
+        ("--data-dir here", "--data-dir is here, but has no effect"),
+    ],
+)
+def test_samples_against_flags_of_another_run(gan, gan_copy, words, said, capsys):
+    argv = [*words.split(), "--sample", "5", "--out", str(gan_copy)]
+    assert said in refused(gan, argv, gan_copy, capsys)
+
+
 def test_sample_of_a_file(gan, empty, capsys):
     (empty / "notes").write_text("years of work")
     said = refused(gan, ["--sample", "5", "--out", "notes"], empty, capsys)
