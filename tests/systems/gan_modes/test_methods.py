@@ -57,8 +57,8 @@ def test_the_methods_are_those_of_their_papers(method, monkeypatch):
     else:
         assert gen_loss == "unrolled" and seen["unrolled"][-1] == unrolled
         assert seen["unrolled"][:2] == ("gen_loss", "disc_loss")
-    shape = training.batch(ring(), jax.random.key(0), 0).shape
-    assert shape == (disc_steps, 3, 4)
+    first, other = (training.batch(ring(), jax.random.key(0), i) for i in range(2))
+    assert first.shape == (disc_steps, 3, 4) and (first != other).any()
     options = seen["losses"]
     assert options["pack"] == 2 and options["apart"] is (method == "minibatch")
     critic = options.get("discriminator_loss")

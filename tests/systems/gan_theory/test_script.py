@@ -1,8 +1,11 @@
 """The sweep over targets and generators, at toy size, as a user starts it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -111,3 +114,16 @@ def test_the_data_stands_for_all_targets(script):
         for targets in (("annulus",), ("annulus", "two_moons"))
     ]
     assert names == ["annulus", "annulus-two_moons"]
+
+
+def test_each_step_has_points_of_its_own():
+    def draw(key, num):
+        words = jax.random.key_data(key).astype(float)
+        return jnp.tile(words[None], (num, 1))
+
+    batch = training.make_batch(dataclasses.replace(annulus(), draw=draw), 3, 4)
+    key = jax.random.key(0)
+    for step in (0, 7):
+        found = batch(None, key, step)
+        words = jax.random.key_data(jax.random.fold_in(key, step)).astype(float)
+        assert found.shape == (3, 4, 2) and (found == words[None, None]).all()

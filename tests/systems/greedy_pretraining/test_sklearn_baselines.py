@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from jaxdl.data import load_images
+from jaxdl.systems.greedy_pretraining import sklearn_baselines
+from jaxdl.systems.greedy_pretraining.config import Config
 from jaxdl.systems.greedy_pretraining.sklearn_baselines import forest_errors, svm_errors
+from jaxdl.train.seeds import seed_keys
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +53,26 @@ def test_labels_at_random_cannot_be_guessed(data):
     label = jax.random.permutation(jax.random.key(0), data.train.label)
     shuffled = dataclasses.replace(data, train=data.train._replace(label=label))
     assert forest_errors(shuffled, trees=10, seed=0)["test_error"] > 80
+
+
+@pytest.mark.parametrize("case", ["svm", "forest"])
+def test_a_forest_is_drawn_by_the_seeds_key(data, case, monkeypatch):
+    asked = []
+
+    def errors(data, **options):
+        asked.append(options)
+        return {}
+
+    for name in ("svm_errors", "forest_errors"):
+        monkeypatch.setattr(sklearn_baselines, name, errors)
+    cfg = Config(cases=(case,), trees=7, svm_penalty=2.0, svm_gamma=0.5)
+    evaluate = sklearn_baselines.make_baseline(cfg, data).evaluate
+    keys = [seed_keys(seed).evaluate for seed in range(2)]
+    for key in keys:
+        assert evaluate(key, data, key, True) == {}
+    if case == "svm":
+        assert asked == [dict(penalty=2.0, gamma=0.5, watched="validation")] * 2
+    else:
+        seeds = [options.pop("seed") for options in asked]
+        assert asked == [dict(trees=7, watched="validation")] * 2
+        assert len(set(seeds)) == 2 and all(0 <= seed < 2**31 for seed in seeds)
