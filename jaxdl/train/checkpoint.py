@@ -172,6 +172,12 @@ class Checkpoints:
         try:
             pending.result()
         except Exception as error:
+            if isinstance(error, FileNotFoundError) or not self.folder.is_dir():
+                raise RunError(
+                    f"{self.folder.parent} cannot be used any more: it, or files in "
+                    "it, were removed while the run went on; give the same command "
+                    "again, or name another folder with --out"
+                ) from error
             full = is_disk_full(error)
             cause = "the disk is full" if full else " ".join(str(error).split())
             raise RunError(

@@ -338,7 +338,7 @@ def test_files_of_others_inside_a_checkpoint_are_no_damage(saved):
 def test_a_run_folder_that_is_gone_is_not_made_again(tmp_path):
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints", print, RUN)
     checkpoints.save(10, make_state(), {})
-    with pytest.raises(RunError, match="No such file.*mend that and give the same"):
+    with pytest.raises(RunError, match="run cannot be used any more: .*were removed"):
         checkpoints.wait()
     assert not (tmp_path / "run").exists()
 
