@@ -131,13 +131,14 @@ def test_variables_that_do_not_count_reach_no_thread_and_no_process(script):
         "    found = {k: jax.config.values[k] for k in startup.PINNED}\n"
         "    print([k for k, v in startup.PINNED.items() if found[k] != v])\n"
         "thread = threading.Thread(target=show); thread.start(); thread.join()\n"
-        "print([k for k in startup.PINNED if k.upper() in os.environ])"
+        "names = [k.upper() for k in startup.PINNED] + ['MPLBACKEND']\n"
+        "print([k for k in names if k in os.environ])"
     )
     given = {name.upper(): "true" for name in startup.PINNED}
     given |= {name: "disallow" for name in given if "TRANSFER" in name}
     given |= {"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_RANDOM_SEED_OFFSET": "7"}
     given |= {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_THREEFRY_PARTITIONABLE": "0"}
-    given["JAX_DEFAULT_MATMUL_PRECISION"] = "bfloat16"
+    given |= {"JAX_DEFAULT_MATMUL_PRECISION": "bfloat16", "MPLBACKEND": "none"}
     process = script("", folder="experiments")
     process.communicate()
     root = str(Path(process.args[1]).parents[1])
