@@ -19,6 +19,8 @@ Speed stands beside it: nanoseconds for each of 1,000,000 numbers, forward and b
 medians of timings in turns (`--repeats 0` leaves them out).
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import hashlib

@@ -25,6 +25,8 @@ accelerator, where it would still run on the CPU, it is left out and the copy (o
 layer without activation) is the peer.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import itertools

@@ -21,6 +21,8 @@ have imported both libraries, and hold what each is given: 60,000 images, as byt
 without setting up. `start_mib` is what the process holds after its imports.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import contextlib
 import dataclasses
 import functools

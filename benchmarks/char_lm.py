@@ -12,6 +12,8 @@ PyTorch has two biases where we have one. The second stays at zero, untrained: b
 together would learn at twice the rate.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import json

@@ -23,6 +23,8 @@ in the same run.
 Whole steps: benchmarks/conv_twins.py says what stands against what.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import math

@@ -10,6 +10,8 @@ step of all seeds. `flop` is what `step_flop` counts for one seed, `loss` how mu
 slower `auto` is than the better of the two. Ours is auto's choice, the peer the other.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 from typing import Any, Literal, NamedTuple

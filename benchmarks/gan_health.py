@@ -15,6 +15,8 @@ they are fitted again and printed beside those in use. Other settings test wheth
 carries over. "sharp" leaves out runs with fewer than 40 % samples of high quality.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import collections
 import dataclasses
 import functools

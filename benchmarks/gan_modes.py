@@ -9,6 +9,8 @@ many times one seed's step they cost, and a speedup of 1/10 is what ten runs by 
 take. Two minutes on two CPU cores.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 from typing import Literal

@@ -16,6 +16,8 @@ only its own parameters get gradients. Both sides draw minibatch, latents (anew 
 player) and dropout. Ours also computes five metrics at every step, the peers none.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import math
 import sys

@@ -19,6 +19,8 @@ A whole training step of experiments/char_lm.py stands against its twin's. Memor
 peak of a process of its own that takes training steps of gradient descent.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import functools
 import math

@@ -14,6 +14,8 @@ matrix products. `all_steps_seconds` is the whole of our training, from drawing 
 weights on, with compilation, in blocks of 100 steps.
 """
 
+import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
+
 import dataclasses
 import sys
 import time

@@ -47,7 +47,7 @@ FILES = 64
 
 
 def begin() -> None:
-    """Prepare a process that runs one of the scripts, or the command `jaxdl`.
+    """Prepare a process that runs a script or benchmark, or the command `jaxdl`.
 
     Standard streams that its starter closed lead nowhere: the next file that is opened
     would be taken for one of them. What the environment forbids ends here, with one
@@ -57,8 +57,9 @@ def begin() -> None:
     if program is None:
         return
     program = Path(program)
-    is_script = program.resolve().parent in _script_folders()
-    if not is_script and program.stem != "jaxdl":
+    folder = program.resolve().parent
+    is_script = folder in _script_folders()
+    if not is_script and folder != PROJECT / "benchmarks" and program.stem != "jaxdl":
         return
     for number in range(3):
         try:

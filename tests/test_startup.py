@@ -124,6 +124,14 @@ def test_an_environment_that_libraries_refuse(script, name, value, said):
     assert "unset it" in err
 
 
+def test_a_benchmark_is_refused_likewise():
+    command = [sys.executable, str(PROJECT / "benchmarks" / "xor.py")]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT), "JAX_ENABLE_X64": "maybe"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: JAX refuses") and done.stderr.count("\n") == 1
+
+
 def test_variables_that_do_not_count_reach_no_thread_and_no_process(script):
     text = (
         "import jaxdl.startup as startup, os, jax, threading\n"
@@ -170,7 +178,10 @@ def test_a_process_may_open_enough_files(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "path", [system.script for system in find_systems()], ids=lambda path: path.stem
+    "path",
+    [system.script for system in find_systems()]
+    + [p for p in (PROJECT / "benchmarks").glob("*.py") if "__main__" in p.read_text()],
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_every_script_begins_with_it(path: Path):
     """Importing JAX takes a second, in which Ctrl-C would end in a traceback."""
