@@ -223,12 +223,14 @@ def _second_error(
 def _row_errors(found: Derivatives, tolerance: float) -> dict[str, np.ndarray]:
     """Error of each row by each method; -1 for a row that is left out.
 
-    Where all is zero but for rounding, errors are such that rounding passes.
+    Where all is zero but for rounding, errors are such that rounding passes, if it is
+    more than a share of the largest entry that would pass elsewhere.
     """
     central = found.central
     judged = central.ok | ~np.isfinite(found.reverse)
     rounding = central.noise / (FLOOR * tolerance)
-    largest = np.where(central.zero, rounding, found.largest)
+    rounding = np.where(central.zero, rounding, 0)
+    largest = np.maximum(found.largest, rounding)
     return {
         name: np.where(judged, relative_error(found.reverse, values, largest), -1)
         for name, values in {**found.exact, "central": central.value}.items()
@@ -255,7 +257,8 @@ def first_errors(
             found[name] = float(row_errors[number]), leaf.row(number)
     largest = leaf.first.largest[: len(leaf.rows.entries)].max(initial=0)
     if central.all_zero:
-        largest = np.max(central.noise[central.ok]) / (FLOOR * TOLERANCE)
+        rounding = np.max(central.noise[central.ok]) / (FLOOR * TOLERANCE)
+        largest = max(largest, rounding)
     left_out = leaf.rows.entries[~central.ok[: len(leaf.rows.entries)]]
     for name, other in (("hand", leaf.hand), ("plain", leaf.plain)):
         if other is not None:

@@ -14,7 +14,7 @@ from jaxdl.gradcheck.finite_difference import (
     complex_step,
 )
 from jaxdl.gradcheck.problem import Problem, draw_normal, quick_jit
-from jaxdl.gradcheck.settle import ROUNDING, Settled, settle
+from jaxdl.gradcheck.settle import FLOOR, ROUNDING, Settled, settle, without_claims
 from jaxdl.types import PRNGKey
 
 MAX_ENTRIES = 64
@@ -133,8 +133,8 @@ def make_first_order(
             part = [values[i] for i in group]
             directions, lengths = _directions_in_group(part, mine)
 
-            def run(h, length, program=program, directions=directions):
-                return program(leaves, *directions, h, length)
+            def run(h, length, at=leaves, program=program, directions=directions):
+                return program(at, *directions, h, length)
 
             out = run(step, lengths[0])
             rounding = ROUNDING * float(out["magnitude"])
@@ -148,6 +148,14 @@ def make_first_order(
                 lengths,
                 step=step,
                 tolerance=tolerance,
+            )
+
+            def reverse(number, run=run, length=lengths[0]):
+                return run(step, length, _nearby(leaves, number))["reverse"]
+
+            least = _least(reference, tolerance, len(out["reverse"]))
+            central = without_claims(
+                central, out["reverse"], reverse, _leaf_of(mine), least
             )
             largest = _at_least(out["largest"], reference)
             found += _split(out["reverse"], largest, out["exact"], central, mine)
@@ -353,8 +361,8 @@ def make_second_order(
         ]
         places, factors = [r.entries for r in rows], [r.factors for r in rows]
 
-        def run(h: float, ones: np.ndarray) -> Any:
-            out = compiled(leaves, u, places, factors, h)
+        def run(h: float, ones: np.ndarray, at: Any = leaves) -> Any:
+            out = compiled(at, u, places, factors, h)
             return jax.tree.map(np.asarray, out)
 
         number = sum(mine.number for mine in rows)
@@ -380,6 +388,13 @@ def make_second_order(
             alone = _none_settled(rows, central)
             if alone.any():
                 central = settled(own).where(alone, central)
+        central = without_claims(
+            central,
+            out["reverse"],
+            lambda i: run(step, ones, _nearby(leaves, i))["reverse"],
+            _leaf_of(rows),
+            _least(reference, tolerance, number),
+        )
         largest = _at_least(out["largest"], reference)
         return _split(out["reverse"], largest, {}, central, rows)
 
@@ -404,6 +419,29 @@ def _of_leaf(rows: list[Rows]) -> np.ndarray:
         names += [-1 - count - i for i in range(len(mine.factors))]
         count += len(mine.factors)
     return np.array(names)
+
+
+def _leaf_of(rows: list[Rows]) -> np.ndarray:
+    """The number of each row's leaf."""
+    return np.repeat(np.arange(len(rows)), [mine.number for mine in rows])
+
+
+def _nearby(leaves: list[jax.Array], number: int) -> list[jax.Array]:
+    """A point at 1e-10 of each entry's size for 0, at 1e-9 for 1, and so on."""
+    rng, moved = np.random.default_rng(number), []
+    for leaf in leaves:
+        x = np.asarray(leaf)
+        sizes = rng.uniform(0.5, 1, x.shape) * 10.0 ** (number - 10)
+        sizes *= rng.choice((-1, 1), x.shape) * np.maximum(np.abs(x), own_size(x))
+        moved.append(jnp.asarray(x + sizes))
+    return moved
+
+
+def _least(reference: np.ndarray | None, tolerance: float, number: int) -> np.ndarray:
+    """Size of a gradient, for each row, that would pass wherever it came from."""
+    if reference is None:
+        return np.zeros(number)
+    return FLOOR * tolerance * reference
 
 
 def _gradient_sizes(

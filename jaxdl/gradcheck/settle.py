@@ -18,6 +18,7 @@ SPREAD = 0.05
 sides the spread can miss a part of them."""
 
 _LADDER = (1, 0.1, 10, 0.01, 0.001)  # of the step, until differences settle
+_NUM_NEARBY = 8
 _OWN_LADDER = (1, 0.1, 10)  # the same, where the step is in the leaf's own size
 
 
@@ -29,7 +30,7 @@ class Settled(NamedTuple):
       ok: whether they settled.
       on_kink: where they did not, whether by more than rounding makes.
       zero: whether value and spread are mere rounding of a difference, and the leaf's
-        largest entry in reverse mode mere rounding of the function's value.
+        largest entry in reverse mode is as small beside the function's value.
       noise: what rounding makes of a difference at the step taken.
       own: whether they settled with a step in the leaf's own size, other than 1.
     """
@@ -92,7 +93,7 @@ def settle(
     least = rounding * LEAST_ROUNDING / ROUNDING
     longest = np.max(lengths, axis=0)
     # Stays true while every difference so far is within rounding.
-    can_be_zero = largest * longest <= least
+    can_be_zero = largest * longest <= rounding
     for h, length, in_own_size in _steps(step, lengths):
         new_value, spread = differences(h, length)
         new_noise = rounding / (h * length)
@@ -114,6 +115,40 @@ def settle(
         if ok.all():
             break
     return Settled(value, ok, ~ok & on_kink, zero, noise, own)
+
+
+def without_claims(
+    central: Settled,
+    reverse: np.ndarray,
+    nearby: Callable[[int], np.ndarray],
+    leaf: np.ndarray,
+    least: np.ndarray,
+) -> Settled:
+    """Differences without leaves whose gradient only looks like zero.
+
+    A gradient of 1e-9 beside a value of 1e9 is lost in the value's rounding, right or
+    wrong, as is the rounding of terms that cancel. But that rounding changes with the
+    last digits of the point, as no gradient does: a leaf that keeps its numbers claims
+    a gradient that differences cannot show, and none of its rows has settled.
+
+    Args:
+      central: what settled.
+      reverse: derivatives in reverse mode, for each row.
+      nearby: the same beside the point, somewhere else for each number.
+      leaf: a number for each row, the same for all rows of a leaf.
+      least: size up to which a claim does not matter, for each row.
+    """
+    claimed = _largest_of_group(np.abs(reverse), leaf)
+    claims = central.zero & (claimed > least)
+    for number in range(_NUM_NEARBY):
+        if not claims.any():
+            return central
+        change = _largest_of_group(np.abs(nearby(number) - reverse), leaf)
+        claims = claims & (change <= 0.1 * claimed)
+    kept = ~claims
+    return central._replace(
+        ok=central.ok & kept, on_kink=central.on_kink & kept, zero=central.zero & kept
+    )
 
 
 def _steps(

@@ -226,6 +226,13 @@ def test_report(script, tmp_path, capsys):
 
 
 def test_a_sweep_is_resumed(script, tmp_path, monkeypatch, capsys):
+    tried = []
+
+    def row_of(*args):
+        tried.append(args[0])
+        return script.description(*args) | {"number": len(tried)}
+
+    monkeypatch.setattr(script, "row_of", row_of)
     file = tmp_path / "found.json"
     flags = ["--stride", "16777259", "--repeats", "0", "--peers", "jax.nn", "--resume"]
 

@@ -120,12 +120,44 @@ def test_a_zero_gradient_is_listed_not_passed():
 
 
 def test_zero_but_for_rounding_is_zero():
-    """A constant added to all logits changes no probability."""
-    (z,) = normal(0, (4,))
-    found = checked(
-        Case(lambda z, c: jax.nn.softmax(z + c), (z, np.array(0.3)), ("z", "c"))
-    )
+    """A constant added to all logits changes no probability, far out neither."""
+
+    def fn(z, c):
+        return jax.nn.softmax(z + c)
+
+    case = Case(fn, (*normal(4, (4,)), np.array(0.3)), ("z", "c"))
+    found = checked(case, seed=4)
     assert found["c"].status == "zero" and found["z"].status == "ok"
+
+
+def test_a_gradient_lost_in_rounding_is_no_zero():
+    """Nothing tells 1e-9 beside 1e9 from zero; only what is exactly 0 may pass."""
+
+    def fn(x, y):
+        return 1e9 + 1e-9 * jnp.sum(jnp.sin(x)) + 0 * y
+
+    def backward(args, cotangent):
+        return -1e-9 * cotangent * jnp.cos(args[0]), 0 * args[1]  # of wrong sign
+
+    case = planted((((3,), ()), ("x", "y"), fn), backward, 0, with_plain=False)
+    found = checked(case)
+    assert (found["x"].status, found["y"].status) == ("unchecked", "zero")
+    assert found["x"].failed and len(found["x"].left_out) == 3
+    assert all(place.endswith("(rounding)") for place in found["x"].left_out)
+
+
+def test_a_saturated_point_is_held_against_the_given_one():
+    """1e-26 from 0 is no error where the gradient was 1."""
+    leaf = checked(
+        Case(
+            lambda x: (1 + jnp.tanh(x)) / 2,
+            normal(0, (3,)),
+            ("x",),
+            plain=lambda x: jax.nn.sigmoid(2 * x),
+            domain=lambda x: (0 * x - 30,),
+        )
+    )["x"]
+    assert leaf.status == "ok" and leaf.errors["plain"] < 1e-9
 
 
 def test_rounding_is_told_from_a_mistake():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdl.gradcheck.finite_difference import Difference
-from jaxdl.gradcheck.settle import settle
+from jaxdl.gradcheck.settle import Settled, settle, without_claims
 
 
 def settled(values, spreads, *, largest, group=(0, 0), rounding=0.0):
@@ -50,3 +50,28 @@ def test_agreement_by_chance_far_below_the_leafs_largest_entry_does_not_count():
 def test_what_never_settles_lies_on_a_kink_or_below_rounding(spread, on_kink):
     found, taken = settled([1e-9] * 5, [spread] * 5, largest=1e-9, rounding=1e-10)
     assert not found.ok.any() and found.on_kink.all() == on_kink and len(taken) == 5
+
+
+@pytest.mark.parametrize(
+    ("nearby", "least", "zero"),
+    [
+        ([2e-17, 0, 1e-17], 0, [True, True, True]),
+        ([1.01e-17, 0, 1e-17], 0, [False, False, True]),
+        ([1.01e-17, 0, 1e-17], 1e-16, [True, True, True]),
+    ],
+    ids=["rounding", "claim", "claim too small to matter"],
+)
+def test_a_gradient_that_stays_is_no_rounding(nearby, least, zero):
+    """Two rows of one leaf, the second exactly 0, and one row of another, 0 here."""
+    true, ones = np.ones(3, bool), np.ones(3)
+    central = Settled(0 * ones, true, true, true, ones, ~true)
+    found = without_claims(
+        central,
+        np.array([1e-17, 0, 0]),
+        lambda number: np.array(nearby),
+        np.array([0, 0, 1]),
+        least * ones,
+    )
+    np.testing.assert_array_equal(found.zero, zero)
+    np.testing.assert_array_equal(found.ok, zero)
+    np.testing.assert_array_equal(found.on_kink, zero)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.models.autoencoder import Autoencoder, check_code_size
+from jaxdl.ops.losses import bernoulli_cross_entropy
 from jaxdl.types import Params, PRNGKey
 
 
@@ -125,7 +126,7 @@ def _fit_codes(kernel, bias, x, ridge: float, iterations: int):
 
     def loss_and_means(codes):
         logits = codes @ kernel + bias[None]
-        loss = jnp.sum(jax.nn.softplus(logits) - x * logits, axis=1)
+        loss = bernoulli_cross_entropy(logits, x)
         loss += ridge / 2 * jnp.sum(codes**2, axis=1)
         return loss, jax.nn.sigmoid(logits)
 

@@ -88,6 +88,23 @@ def test_codes_are_those_of_the_minimum(digits, pixels):
     assert np.abs((means - x) @ kernel.T + 0.01 * codes).max() < 1e-9
 
 
+def test_codes_keep_their_digits_in_float32():
+    """Logits of 30 and more leave losses of which a sum of large terms keeps nothing.
+
+    Steps are chosen by those losses.
+    """
+    rng = np.random.default_rng(0)
+    kernel, bias, seen = 5 * rng.normal(size=(3, 8)), 5 * rng.normal(size=8), None
+    x = (rng.normal(size=(64, 3)) @ kernel + bias > 0).astype(float)
+    for dtype in (np.float64, np.float32):
+        with jax.enable_x64(dtype == np.float64):
+            encode = jax.jit(logistic_pca(8, 3, iterations=40).encode)
+            params = {"kernel": kernel.astype(dtype), "bias": bias.astype(dtype)}
+            before, seen = seen, np.asarray(encode(params, x.astype(dtype)))
+    assert seen.dtype == np.float32 and before.dtype == np.float64
+    np.testing.assert_allclose(seen, before, rtol=0, atol=1e-4)
+
+
 def test_each_iteration_goes_down():
     """Where logits begin so far off that a bare Newton step would overshoot."""
     x = jnp.asarray(np.random.default_rng(0).integers(0, 2, (20, 6)), jnp.float32)
