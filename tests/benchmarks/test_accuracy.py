@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -21,6 +23,7 @@ NAMES = (
     "gan, generator",
     "gan, minimax generator",
 ]
+RECORD = BENCHMARKS / "results" / "accuracy-all-cpu-amd-epyc-1-core.json"
 each = pytest.mark.parametrize("name", NAMES)
 UNATTAINED = {
     "softmax": (True, False),
@@ -57,6 +60,40 @@ def test_goal_at_sixteen_thousand_numbers(script, name):
 @each
 def test_goal_at_forty_million_numbers(script, name):
     check(script, name, 101)
+
+
+def test_all_numbers_were_tried_with_the_programs_of_today(script):
+    """The recorded sweep: every number, where JAX is the same version."""
+    document = json.loads(RECORD.read_text())
+    rows = {row["case"]: row for row in document["rows"]}
+    assert set(rows) <= set(NAMES) and len(rows) == len(document["rows"])
+    for name, row in rows.items():
+        value, derivative = UNATTAINED.get(name, (True, True))
+        held = {"value": value, "derivative": derivative}
+        assert row["stride"] == 1
+        for key, worst in row.items():
+            side, _, order = key.rpartition(" ")
+            if side in ("ours", "table"):
+                assert (worst["misses"] == 0) == held[order], (name, key)
+                assert (float(worst["relative"]) <= 1e-6) == held[order], (name, key)
+        assert {"ours value", "ours derivative"} <= set(row)
+    if document["versions"]["jax"] == jax.__version__:
+        for name, case in script.cases().items():
+            if name in rows:
+                assert script.program(case) == rows[name]["program"], (
+                    f"{name} has changed: sweep it again (benchmarks/README.md)"
+                )
+
+
+@pytest.mark.slow
+def test_a_sweep_of_all_numbers(tmp_path):
+    """All 2^32, in a process with the compiler's flags of a user: a minute."""
+    file = tmp_path / "found.json"
+    flags = "--stride 1 --peers --repeats 0 --functions relu --json".split()
+    command = [sys.executable, str(BENCHMARKS / "accuracy.py"), *flags, str(file)]
+    subprocess.run(command, check=True)
+    (row,) = json.loads(file.read_text())["rows"]
+    assert row in json.loads(RECORD.read_text())["rows"]
 
 
 def test_every_case_is_listed(script):
