@@ -99,8 +99,10 @@ def test_the_environment_names_further_systems(tmp_path):
     ],
 )
 def test_halves_are_refused(tmp_path, parts, said):
-    with pytest.raises(InputError, match=said):
-        find_systems([plant(tmp_path, "half", **parts)])
+    root = plant(tmp_path, "half", **parts)
+    for _ in range(2):  # what failed once does not count as imported
+        with pytest.raises(InputError, match=said):
+            find_systems([root])
 
 
 def test_two_systems_of_one_name_are_refused(tmp_path):

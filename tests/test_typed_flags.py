@@ -145,6 +145,7 @@ def test_a_flag_without_effect(words, sentence, capsys):
         ("--data mnist", "--data is mnist, but the run in folder has digits: "),
         ("mnist", "--data is mnist, but the run in folder has digits: "),
         ("--log-every 7", "--log-every is 7, but has no effect with --sample"),
+        ("--log_every 7", "--log-every is 7, but has no effect with --sample"),
         ("--overwrite", "--overwrite is True, but has no effect with --sample"),
     ],
 )

@@ -160,6 +160,26 @@ def test_apart_each_kind_has_a_pass_of_its_own_and_penalties_are_added():
     assert sizes == [8, 4, 4, 4, 4]
 
 
+def test_a_penalty_draws_with_a_key_of_its_own():
+    """What it draws is neither the latents nor the discriminator's noise."""
+    rows, noise = (1000, 4), []
+
+    def disc_apply(params, x, *, key):
+        noise.append(jax.random.normal(key, rows))
+        return x.sum(axis=1)
+
+    def penalty(disc, real, fake, key):
+        mine = jax.random.normal(key, rows)
+        pairs = jnp.stack([fake * mine, noise[0] * mine, fake * noise[0]])
+        return abs(pairs.mean(axis=(1, 2))).max() * jnp.ones(rows[0])
+
+    _, disc_loss = make_gan_losses(
+        lambda params, z: z, disc_apply, 4, real=lambda rows: rows, penalty=penalty
+    )
+    _, metrics = disc_loss({}, {}, jnp.ones(rows), KEY)
+    assert metrics["penalty"] < 0.08  # of 4,000 products, standard error 0.016
+
+
 def test_variants_agree(variant):
     gen_params = jnp.linspace(-1, 1, 24).reshape(4, 6)
     losses = make_gan_losses(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxdl.data.weight_files import known_sha256
+from jaxdl.data.weight_files import known_sha256, read_ncnn
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
 from jaxdl.models.mobilenet import mobilenet
@@ -77,6 +77,24 @@ def write_ncnn(folder, params):
         content += layer["bias"].astype("<f4").tobytes()
     (folder / "net.param").write_text("\n".join(lines) + "\n")
     (folder / "net.bin").write_bytes(content)
+
+
+def test_ncnn_fills_an_odd_kernel_up_to_four_bytes(tmp_path):
+    """Two layers, of 9 and of 3 numbers, so that the second is read in its place."""
+    lines, content = ["7767517", "3 3", "Input in0 0 1 in0"], b""
+    kernels = np.arange(9.0).reshape(1, 1, 3, 3), -np.arange(3.0).reshape(3, 1, 1, 1)
+    for i, kernel in enumerate(kernels):
+        out, _, height, width = kernel.shape
+        sizes = f"0={out} 1={width} 11={height} 6={kernel.size} 9=1"
+        lines.append(f"Convolution conv{i} 1 1 {i} {i + 1} {sizes}")
+        content += bytes.fromhex("476b3001") + kernel.astype("<f2").tobytes() + b"\0\0"
+        content += np.full(out, 7 + i, "<f4").tobytes()
+    (tmp_path / "net.param").write_text("\n".join(lines) + "\n")
+    (tmp_path / "net.bin").write_bytes(content)
+    layers, _ = read_ncnn(tmp_path / "net.param", {})
+    for i, (layer, kernel) in enumerate(zip(layers, kernels, strict=True)):
+        np.testing.assert_array_equal(layer.kernel, kernel)
+        np.testing.assert_array_equal(layer.bias, 7 + i)
 
 
 @pytest.mark.parametrize("name", ["", "net.param", "net.bin"])
@@ -351,7 +369,7 @@ def negate(path):
     [
         ("conv_pw_3-shard", delete, "conv_pw_3-shard is missing"),
         ("conv_pw_3-shard", lengthen, "conv_pw_3-shard in .* bytes: expected"),
-        ("conv1_bn-shard", negate, "conv1_bn/moving_variance .* negative"),
+        ("conv_pw_13_bn-shard", negate, "conv_pw_13_bn/moving_variance .* negative"),
         ("model.json", empty, "no TensorFlow.js layers model"),
         ("model.json", edit('"dtype": "float32"', '"dtype": "uint8"'), "plain float32"),
         ("model.json", edit("conv1/kernel", "conv7/kernel"), "lacks conv1/kernel"),

@@ -513,6 +513,8 @@ def test_missing_inner_field_of_a_result_is_named(ledger, path, message):
         (GOOD | {"seeds": [0, 0]}, "field 'seeds' holds a seed twice"),
         (GOOD | {"seeds": [0, 1.5]}, r"field 'seeds\.1' can't be of type float"),
         (GOOD | {"seeds": [0, 1, 2]}, "field 'per_seed' needs one number"),
+        (GOOD | {"config": {"seed": 0, "seeds": 3}}, "does not agree with its config"),
+        (GOOD | {"config": {"seed": 1, "seeds": 2}}, "does not agree with its config"),
         (GOOD | {"steps": "many"}, "field 'steps' can't be of type str"),
         (GOOD | {"metrics": {"score": 3}}, r"metrics\.score: expected a JSON object"),
         (with_interval(result([0], [1.0]), [2.0, 1.0]), "'ci95' must be two numbers"),
@@ -789,6 +791,7 @@ def test_update_readme_changes_only_what_is_between_the_markers(ledger, tmp_path
         2 * BEGIN + END,
         2 * (BEGIN + END),
         BEGIN + END + END,
+        END + BEGIN + END,
     ],
 )
 def test_readme_without_its_markers_is_refused_and_kept(ledger, tmp_path, text):
@@ -838,11 +841,15 @@ def test_reader_that_closes_the_pipe_sees_no_traceback():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_command_checks_and_writes_the_readme(command):
+def test_command_checks_and_writes_the_readme(command, tmp_path):
     code, out, err = command(check=True)
     assert (code, out) == (1, "") and "stale" in err
     assert command(write_readme=True)[:2] == (0, "")
     assert command(check=True) == (0, "", "")
+    page = tmp_path / "LEDGER.md"
+    page.write_text(page.read_text().replace("214", "215"))
+    code, out, err = command(check=True)  # one of the two is
+    assert (code, out) == (1, "") and "LEDGER.md: a generated table is stale" in err
 
 
 def test_the_two_pages_show_the_toy(command, tmp_path):

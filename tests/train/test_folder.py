@@ -19,6 +19,7 @@ from jaxdl.train.folder import (
     differing_fields,
     open_folder,
     read_config,
+    run_of,
     save_figures,
 )
 
@@ -28,6 +29,13 @@ IDENTITY = {
     "data": {"name": "digits", "checksum": "c0ffee"},
 }
 WRITTEN = {**IDENTITY, "executor": "sequential"}
+
+
+def test_a_checkpoint_keeps_all_that_decides_its_bits():
+    """Where and with what it was computed decides none that are promised."""
+    decides = {**WRITTEN, "phase": 1, "settings": {"jax_default_matmul_precision": "a"}}
+    told = {"versions": {"jax": "0.10.2"}, "device": "cpu", "xla_flags": ""}
+    assert run_of({**decides, **told}) == decides
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
