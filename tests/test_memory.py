@@ -88,21 +88,29 @@ def large_batch(data, key, step):
     return {name: jnp.zeros((LARGE, 16)) for name in ("x", "y")}
 
 
+def small_batch(data, key, step):
+    return {name: jnp.zeros((4, 16)) for name in ("x", "y")}
+
+
 @pytest.mark.parametrize(
-    "flags, needed",
+    "flags, batch, needed",
     [
-        ({}, 4 * LARGE * 16),
-        ({"seeds": 50_000}, 50_000 * WEIGHTS),
-        ({"seeds": 8, "executor": "vmap"}, 8 * 4 * LARGE * 16),
-        ({"steps": 10**9, "block_steps": 3 * 10**7}, 4 * 3 * 10**7),
+        ({}, large_batch, 4 * LARGE * 16),
+        ({"seeds": 1000}, small_batch, 1000 * WEIGHTS),
+        ({"seeds": 8, "executor": "vmap"}, large_batch, 8 * 4 * LARGE * 16),
+        (
+            {"steps": 10**9, "block_steps": 10**5, "seeds": 8},
+            small_batch,
+            4 * 10**5 * 8,
+        ),
     ],
     ids=["batch", "seeds", "together", "block"],
 )
-def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, needed):
+def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, batch, needed):
     cfg = Config(**flags, out=tmp_path / "run")
-    experiment = make_experiment(cfg, batch=large_batch)
-    also = 4 * LARGE * 16 + 10**6  # the batch, where something else is larger
-    monkeypatch.setattr(memory, "memory_bytes", lambda: int(1.1 * needed) + also)
+    experiment = make_experiment(cfg, batch=batch)
+    other = 10**6 + 4 * LARGE * 16 * (batch is large_batch)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: int(1.1 * needed) + other)
     check_step(experiment, DATA, cfg)
     monkeypatch.setattr(memory, "memory_bytes", lambda: int(0.9 * needed))
     # A check that does not refuse must end here, not with all those seeds in memory.
