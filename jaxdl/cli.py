@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
-from jaxdl import startup
+from jaxdl import __version__, startup
 from jaxdl.data.load import PreparedName
-from jaxdl.errors import InputError, RunError
+from jaxdl.errors import InputError, RunError, nearest
 from jaxdl.flags import parse, require_effect, typed_fields
 from jaxdl.ledger.command import ResultsConfig, results_command
 from jaxdl.presets import choose_preset, describe_presets
@@ -20,6 +20,7 @@ from jaxdl.printing import escape_unencodable, flush, give_up, say, visible
 from jaxdl.train.config import RunConfig
 
 ConfigT = TypeVar("ConfigT")
+HELP = ("-h", "--help")
 DEVICE_SETTINGS = (
     *("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE", "XLA_FLAGS"),
     *("JAX_NUM_CPU_DEVICES", "JAX_CUDA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
@@ -326,20 +327,62 @@ COMMANDS: dict[str, tuple[type[Any], Callable[[Any], int]]] = {
 }
 
 
+def run_script(words: Sequence[str]) -> int:
+    """`jaxdl run NAME ...`: the script of a system, as if it had been started itself.
+
+    Args:
+      words: the system's name, and the words for its script.
+
+    Returns:
+      The script's exit code; 2 if there is no such system.
+    """
+    from jaxdl.registry import find_system, find_systems, load_script
+
+    try:
+        if not words or words[0] in HELP:
+            names = ", ".join(system.name for system in find_systems())
+            say(
+                f"usage: jaxdl run NAME [FLAGS]; jaxdl run NAME --help\n\nNAME: {names}"
+            )
+            return 0
+        script = load_script(find_system(words[0]))
+    except InputError as error:
+        say(f"error: {visible(error)}", sys.stderr)
+        return error.exit_code
+    startup.save_at_interrupts()
+    sys.argv = [f"jaxdl run {words[0]}", *words[1:]]  # its help begins with this
+    return script.main(words[1:])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The `jaxdl` command."""
     startup.raise_interrupts()
     escape_unencodable()
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["--version"]:
+        say(f"jaxdl {__version__}")
+        return 0
+    if words[:1] == ["run"]:
+        return run_script(words[1:])
     for name, (config_class, command) in COMMANDS.items():
         length = len(name.split())
         if words[:length] == name.split():
             return start(config_class, command, words[length:], prog=f"jaxdl {name}")
-    help_wanted = words[:1] in (["-h"], ["--help"])
-    lines = [f"usage: jaxdl COMMAND ..., COMMAND one of: {', '.join(COMMANDS)}"]
-    if not help_wanted:
-        given = visible(" ".join(words[:2]))
-        said = f"there is no command {given}" if given else "no command was given"
-        lines.insert(0, f"error: {said}")
-    say("\n".join(lines), sys.stdout if help_wanted else sys.stderr)
-    return 0 if help_wanted else InputError.exit_code
+    return _overview(words)
+
+
+def _overview(words: Sequence[str]) -> int:
+    """Say which commands there are, of which `words` are none or only begin one."""
+    asked = [word for word in words if word not in HELP]
+    about = {k: str(cls.__doc__).splitlines()[0] for k, (cls, _) in COMMANDS.items()}
+    about["run"] = "Run the script of a system: jaxdl run NAME [FLAGS]."
+    found = {k: v for k, v in sorted(about.items()) if k.split()[: len(asked)] == asked}
+    lines = [f"  {name:<14}{text}" for name, text in (found or about).items()]
+    lines = ["usage: jaxdl COMMAND [FLAGS]; jaxdl --version", "", *lines]
+    if found:
+        say("\n".join([*lines, "", "jaxdl COMMAND --help explains one."]))
+        return 0
+    known = nearest(" ".join(asked), about)
+    lines.insert(0, f"error: there is no command {visible(' '.join(asked[:2]))}{known}")
+    say("\n".join(lines), sys.stderr)
+    return InputError.exit_code

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
-from jaxdl.errors import InputError
+from jaxdl.errors import InputError, nearest
 from jaxdl.files import local_path
 from jaxdl.train.config import RunConfig, deciding_fields
 
@@ -135,12 +134,6 @@ def require_effect(config: RunConfig, typed: Iterable[str]) -> None:
                 f"{_text(trained[name])}: leave the flag out, or name another "
                 "run with --out"
             )
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """ "; did you mean X?" with the likeliest of the known words, or nothing."""
-    near = difflib.get_close_matches(word.lower(), known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _text(value: Any) -> str:

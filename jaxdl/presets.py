@@ -8,8 +8,7 @@ default that belongs to it, and `--help` shows these values.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jaxdl.errors import InputError
-from jaxdl.flags import nearest
+from jaxdl.errors import InputError, nearest
 
 
 class Choice(NamedTuple):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from jaxdl.errors import InputError
+from jaxdl.errors import InputError, nearest
 
 PROJECT = Path(__file__).resolve().parents[1]
 _ENTRIES = os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
@@ -101,6 +101,7 @@ def find_system(name: str) -> System:
     if name not in systems:
         raise InputError(
             f"there is no system {name}: expected one of {', '.join(systems)}"
+            f"{nearest(name, systems)}"
         )
     return systems[name]
 

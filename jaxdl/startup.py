@@ -144,6 +144,12 @@ def raise_interrupts() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def save_at_interrupts() -> None:
+    """End at Ctrl-C as a script does, for a command that goes on as one."""
+    if signal.getsignal(signal.SIGINT) in (end, signal.default_int_handler):
+        signal.signal(signal.SIGINT, end_run)
+
+
 def end(number: int, frame: FrameType | None) -> None:
     """A signal handler: say so, and leave at once with code 128 + number."""
     del frame

@@ -2,10 +2,13 @@
 
 import dataclasses
 import functools
+import importlib.metadata
 import json
 import os
+import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jax
@@ -13,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import cli
+from jaxdl import cli, startup
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.readme import markers
 from jaxdl.train.provenance import settings
@@ -293,29 +296,74 @@ def test_data_prepare_refuses(argv, sentence, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "no command was given"),
-        (["train"], "there is no command train"),
-        (["data"], "there is no command data"),
-        (["data", "delete", "mnist"], "there is no command data delete"),
+        (["trian"], "there is no command trian"),
+        (["reslts"], "there is no command reslts; did you mean results?"),
+        (["data", "delete"], "there is no command data delete; did you mean data pre"),
         (["prepare", "data"], "there is no command prepare data"),
+        (["run", "gna"], "there is no system gna: expected one of autoencoder, "),
     ],
-    ids=["none", "unknown", "half", "unknown_second_word", "swapped"],
+    ids=["unknown", "almost", "unknown_second_word", "swapped", "system"],
 )
 def test_unknown_command(argv, said, capsys):
     assert cli.main(argv) == 2
     out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"error: {said}\n")
-    assert "data prepare" in err and "results" in err  # what can be given
+    assert out == "" and err.startswith(f"error: {said}")
+    assert "data prepare" in err or "gan_modes" in err  # what can be given
 
 
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_names_the_commands(flag, capsys):
-    assert cli.main([flag]) == 0
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"], ["data"], ["data", "-h"]])
+def test_the_command_alone_says_what_there_is(argv, capsys):
+    assert cli.main(argv) == 0
     out, err = capsys.readouterr()
-    assert "usage: jaxdl" in out
-    assert all(command in out for command in ("data prepare", "gradcheck", "results"))
-    assert err == ""
+    assert out.startswith("usage: jaxdl COMMAND") and err == ""
+    shown = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ")]
+    others = [] if "data" in argv else ["gradcheck", "list", "results", "run"]
+    assert shown == ["data prepare", *others]
+
+
+def test_the_version_is_that_of_the_distribution(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"jaxdl {importlib.metadata.version('jaxdl')}\n"
+
+
+def test_run_is_the_script(toy_run, tmp_path, monkeypatch, capsys):
+    """The same bits, in the same folder; words go to the script as they are."""
+    toy = toy_run("xor")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["jaxdl"])
+    assert cli.main(["run", "xor", *toy.flags]) == 0
+    folder = toy.folder.relative_to(toy.home)
+    result = json.loads((tmp_path / folder / "result.json").read_text())
+    assert result["state_sha256"] == toy.result["state_sha256"]
+    capsys.readouterr()
+    assert cli.main(["run", "xor", "--nets", "0"]) == 2
+    assert capsys.readouterr().err == "error: nets is 0: expected 1 or more\n"
+    assert cli.main(["run", "xor", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: jaxdl run xor ")
+
+
+def test_run_alone_names_the_systems(capsys):
+    assert cli.main(["run"]) == cli.main(["run", "--help"]) == 0
+    once, twice = capsys.readouterr().out.split("usage: ")[1:]
+    assert once == twice and "lenet, long_lag" in once
+
+
+def test_run_ends_at_ctrl_c_as_a_script(monkeypatch):
+    """What was saved is kept, which other commands need not say."""
+    before = signal.getsignal(signal.SIGINT)
+    found = []
+    script = types.SimpleNamespace(
+        main=lambda words: found.append(signal.getsignal(signal.SIGINT)) or 7
+    )
+    monkeypatch.setattr("jaxdl.registry.load_script", lambda system: script)
+    monkeypatch.setattr(sys, "argv", ["jaxdl"])
+    try:
+        signal.signal(signal.SIGINT, startup.end)
+        assert cli.main(["run", "xor"]) == 7 and found == [startup.end_run]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert cli.main(["run", "xor"]) == 7 and found[1] == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("command", list(cli.COMMANDS))
