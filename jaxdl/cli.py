@@ -17,7 +17,6 @@ from jaxdl.flags import parse, require_effect, typed_fields
 from jaxdl.ledger.command import ResultsConfig, results_command
 from jaxdl.presets import choose_preset, describe_presets
 from jaxdl.printing import escape_unencodable, flush, give_up, say, visible
-from jaxdl.train.config import RunConfig
 
 ConfigT = TypeVar("ConfigT")
 HELP = ("-h", "--help")
@@ -214,7 +213,7 @@ def _parse(
         help_wanted = not {"-h", "--help"}.isdisjoint(words)
         give_up(sys.stdout if help_wanted else sys.stderr, error)
         raise SystemExit(0 if help_wanted else InputError.exit_code) from error
-    if isinstance(given, RunConfig):
+    if hasattr(given, "idle"):  # a `RunConfig`, which takes half a second to import
         require_effect(given, [*typed_fields(config, words), *chosen])
     return given
 

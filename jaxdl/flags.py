@@ -15,7 +15,6 @@ from tyro.constructors import (
 
 from jaxdl.errors import InputError, nearest
 from jaxdl.files import local_path
-from jaxdl.train.config import RunConfig, deciding_fields
 
 ConfigT = TypeVar("ConfigT")
 READING = {"out", "sample", "seed"}
@@ -100,11 +99,11 @@ def typed_fields(config: type[Any], words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(flags[flag] for flag in given if flag in flags))
 
 
-def require_effect(config: RunConfig, typed: Iterable[str]) -> None:
+def require_effect(config: Any, typed: Iterable[str]) -> None:
     """Refuse flags that were typed and would be ignored.
 
     Args:
-      config: what the command line asks for.
+      config: what the command line asks for, a `jaxdl.train.config.RunConfig`.
       typed: its fields that were given there. Defaults, which may well be of no use,
         are not refused.
 
@@ -112,6 +111,8 @@ def require_effect(config: RunConfig, typed: Iterable[str]) -> None:
       InputError: for a flag that has no effect beside the others, or differs from the
         configuration of a finished run that is only read.
     """
+    from jaxdl.train.config import deciding_fields  # half a second, not for --help
+
     idle, run = config.idle(), config.finished()
     trained = None if run is None else deciding_fields(run)
     for name in typed:
