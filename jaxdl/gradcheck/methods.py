@@ -67,9 +67,9 @@ def choose_rows(sizes: list[int], key: PRNGKey) -> list[Rows]:
     """All entries of small leaves; some, and random directions, of large ones."""
     rows = []
     for i, size in enumerate(sizes):
-        leaf_key = jax.random.fold_in(key, i)
         entries, factors = np.arange(size), np.zeros((0, size))
         if size > MAX_ENTRIES:
+            leaf_key = jax.random.fold_in(key, i)
             numbers = draw_normal(jax.random.fold_in(leaf_key, 0), (size,))
             entries = np.sort(np.argsort(numbers)[:MAX_ENTRIES])
             factors = np.stack(
@@ -433,7 +433,7 @@ def _nearby(leaves: list[jax.Array], number: int) -> list[jax.Array]:
         x = np.asarray(leaf)
         sizes = rng.uniform(0.5, 1, x.shape) * 10.0 ** (number - 10)
         sizes *= rng.choice((-1, 1), x.shape) * np.maximum(np.abs(x), own_size(x))
-        moved.append(jnp.asarray(x + sizes))
+        moved.append(jax.device_put(x + sizes))
     return moved
 
 

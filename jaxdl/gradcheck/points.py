@@ -38,7 +38,7 @@ def further_points(problem: Problem, key: PRNGKey) -> list[list[jax.Array]]:
         draws = latin_hypercube(jax.random.fold_in(key, i), NUM_WIDE, leaf.size)
         scale = WIDE * own_size(np.asarray(leaf))
         columns.append([scale * row.reshape(leaf.shape) for row in draws])
-    points = [[jnp.asarray(row) for row in rows] for rows in zip(*columns, strict=True)]
+    points = [jax.device_put(list(rows)) for rows in zip(*columns, strict=True)]
     return [_within_domain(problem, leaves) for leaves in points]
 
 

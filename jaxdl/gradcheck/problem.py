@@ -120,11 +120,12 @@ def make_problem(case: Case, key: PRNGKey) -> Problem:
 def draw_normal(key: PRNGKey, shape: tuple[int, ...]) -> jax.Array:
     """Independent standard normal numbers.
 
-    Drawn in blocks of one size, so that a new shape does not compile a new program.
+    Drawn in blocks of one size, so that a new shape does not compile a new program, as
+    it would in `jnp.asarray` too.
     """
     size = math.prod(shape)
     blocks = [_draw_block(key, i) for i in range(-(-size // _BLOCK_SIZE))]
-    return jnp.asarray(np.concatenate(blocks)[:size].reshape(shape))
+    return jax.device_put(np.concatenate(blocks)[:size].reshape(shape))
 
 
 def draw_normals(key: PRNGKey, *shapes: tuple[int, ...]) -> list[jax.Array]:
@@ -153,7 +154,7 @@ def draw_params(
             leaves, draw_normals(key, *(leaf.shape for leaf in leaves)), strict=True
         )
     ]
-    return jax.tree.unflatten(treedef, map(jnp.asarray, draws))
+    return jax.tree.unflatten(treedef, jax.device_put(draws))
 
 
 @jax.jit
