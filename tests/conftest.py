@@ -26,6 +26,8 @@ from hypothesis import settings
 from jaxdl import registry
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Programs do not say which line each operation is from: nothing here reads it.
+jax.config.update("jax_traceback_in_locations_limit", 0)
 # The same examples in every run; `--hypothesis-profile=default` draws new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
