@@ -104,20 +104,24 @@ def planted(tmp_path_factory):
     return run
 
 
-JAXDL = "import sys; from jaxdl.cli import main; sys.exit(main(sys.argv[1:]))"
+ALL = """
+import sys
+from jaxdl.cli import main
+for argv in (["list"], ["gradcheck", "cube", "--json"], ["results", "--json"]):
+    code = main(argv)
+    print("\\0", end="")
+    if code:
+        sys.exit(f"{argv} ended with {code}")
+"""
 
 
 def test_list_gradient_check_and_ledger_know_it(planted):
-    listed = planted("-c", JAXDL, "list")
-    assert listed.returncode == 0, listed.stderr
-    assert any(line.startswith("planted ") for line in listed.stdout.splitlines())
-    checked = planted("-c", JAXDL, "gradcheck", "cube", "--json")
-    assert checked.returncode == 0, checked.stderr
-    leaves = json.dumps(json.loads(checked.stdout))
-    assert "cube" in leaves
-    ledger = planted("-c", JAXDL, "results", "--json")
-    assert ledger.returncode == 0, ledger.stderr
-    assert "cube of a planted system" in ledger.stdout
+    done = planted("-c", ALL)
+    assert done.returncode == 0, done.stderr
+    listed, checked, ledger, _ = done.stdout.split("\0")
+    assert any(line.startswith("planted ") for line in listed.splitlines())
+    assert "cube" in json.dumps(json.loads(checked))
+    assert "cube of a planted system" in ledger
 
 
 def test_the_contract_holds_it(planted):
