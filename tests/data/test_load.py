@@ -16,7 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdl.data import IMAGE_SHAPES, Images, Split, builders, load_images, prepare
+from jaxdl.data import (
+    IMAGE_SHAPES,
+    Images,
+    Split,
+    builders,
+    load,
+    load_images,
+    prepare,
+)
 from jaxdl.errors import InputError
 
 
@@ -119,8 +127,9 @@ def test_images_is_a_pytree():
 # --- the original files ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_real_files_in_their_order(name, real_dirs):
+def test_real_files_in_their_order(real_dirs):
+    """`tests/data/test_builders.py` reads the files of Fashion-MNIST as well."""
+    name = "mnist"
     sources, data_dir = real_dirs
     data = load_images(name, data_dir=data_dir, source_dir=sources / name)
     assert data.image_shape == IMAGE_SHAPES[name]
@@ -198,6 +207,22 @@ def test_prepared_records_keep_the_order_quietly(tiny, tiny_mnist, tmp_path, cap
         "jaxdl_mnist",
     ]
     assert capfd.readouterr() == ("", "")
+
+
+def test_fashion_mnist_is_prepared_and_split_as_mnist(tiny, tmp_path, monkeypatch):
+    folder, arrays, sha256 = tiny
+    monkeypatch.setattr(builders.JaxdlFashionMnist, "SHA256", sha256)
+    prepared = prepare("fashion_mnist", data_dir=tmp_path, source_dir=folder)
+    assert prepared == tmp_path / "jaxdl_fashion_mnist/1.0.0"
+    data = load_images("fashion_mnist", data_dir=tmp_path)
+    assert data.image_shape == IMAGE_SHAPES["fashion_mnist"] == (28, 28, 1)
+    for split, (images, labels) in (
+        (data.train, arrays["train"]),
+        (data.test, arrays["t10k"]),
+    ):
+        np.testing.assert_array_equal(split.image[..., 0], images)
+        np.testing.assert_array_equal(split.label, labels)
+    assert load._NUM_TRAIN["fashion_mnist"] == load._NUM_TRAIN["mnist"]
 
 
 def test_default_folder_is_that_of_tensorflow_datasets(
