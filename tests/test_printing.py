@@ -53,8 +53,9 @@ def reader_gone():
     [
         (["list", "--json"], 0),
         (["list"], 0),
-        (["results", "--json", *EMPTY], 0),
-        (["results", "--markdown", *EMPTY], 0),
+        (["results", *EMPTY], 0),
+        (["results", "--format", "json", *EMPTY], 0),
+        (["results", "--format", "markdown", *EMPTY], 0),
         (["data", "prepare", "digits"], 0),
         (["gradcheck", "--worked-example"], 0),
         (["gradcheck", "--help"], 0),

@@ -1,19 +1,33 @@
 """`jaxdl results`: print the ledger, or write it into the READMEs."""
 
+import csv
 import dataclasses
+import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from jaxdl.errors import InputError, nearest
 from jaxdl.ledger import pages
 from jaxdl.ledger.bounds import all_bounds
 from jaxdl.ledger.published import published_files, read_published
 from jaxdl.ledger.readme import is_stale, update
 from jaxdl.ledger.rows import Row, ledger_rows
-from jaxdl.ledger.table import format_table, rich_table
+from jaxdl.ledger.table import (
+    COLUMNS,
+    NARROW,
+    cells,
+    count_verdicts,
+    format_table,
+    narrow_table,
+    rich_table,
+)
 from jaxdl.printing import quietly, say, visible
 from jaxdl.registry import System, find_systems
+
+VerdictName = Literal["reached", "not-reached", "reduced", "not-run", "unjudged"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,18 +42,30 @@ class ResultsConfig:
     """README with the best results; the checkout's README.md if not given."""
     page: Path | None = None
     """File with the whole ledger; the checkout's experiments/README.md if not given."""
-    markdown: bool = False
-    """Print a Markdown table."""
-    json: bool = False
-    """Print the rows as JSON, numbers unrounded."""
+    system: tuple[str, ...] = ()
+    """Only rows of these systems, by the names that `jaxdl list` prints."""
+    verdict: tuple[VerdictName, ...] = ()
+    """Only rows of these verdicts; unjudged are those without a published figure, or
+    with one that is recalled."""
+    metric: str = ""
+    """Only rows whose metric holds this text."""
+    format: Literal["table", "markdown", "csv", "json"] = "table"
+    """A table without protocols, one with them in Markdown or CSV, or JSON with numbers
+    unrounded."""
     write_readme: bool = False
     """Write the generated parts of both READMEs instead of printing."""
     check: bool = False
     """Print nothing; exit with 1 if a README is stale."""
 
     def __post_init__(self) -> None:
-        if self.markdown + self.json + self.write_readme + self.check > 1:
-            raise ValueError("give one of --markdown --json --write-readme --check")
+        if self.write_readme and self.check:
+            raise InputError("--write-readme and --check were given: expected one")
+        shown = self.system or self.verdict or self.metric or self.format != "table"
+        if shown and (self.write_readme or self.check):
+            raise InputError(
+                "--write-readme and --check print no rows: leave --system, --verdict, "
+                "--metric and --format out"
+            )
 
 
 def checkout_root() -> Path:
@@ -59,7 +85,7 @@ def results_command(cfg: ResultsConfig) -> int:
       The exit code: 0, or 1 if `check` finds a README stale.
 
     Raises:
-      InputError: see `ledger_rows`, `find_systems` and `is_stale`.
+      InputError: see `ledger_rows`, `find_systems`, `is_stale` and `select`.
     """
     root = checkout_root()
     systems = find_systems()
@@ -72,18 +98,87 @@ def results_command(cfg: ResultsConfig) -> int:
     rows = ledger_rows(dirs, figures, all_bounds(folders))
     if cfg.check or cfg.write_readme:
         return _update_pages(cfg, root, systems, rows, dirs)
-    if cfg.json:
+    rows = select(rows, cfg, [system.name for system in systems])
+    if cfg.format == "json":
         say(json.dumps([_as_json(row) for row in rows], indent=2))
-    elif cfg.markdown or not sys.stdout.isatty():
-        say(format_table(rows, cfg.markdown))
+    elif cfg.format == "csv":
+        say(_as_csv(rows))
+    elif cfg.format == "markdown" or not sys.stdout.isatty():
+        say(format_table(rows, markdown=cfg.format == "markdown"))
     else:
-        from rich.console import Console
+        _print_for_terminal(rows)
+    return 0
 
-        console = Console(markup=False, highlight=False)
+
+def _print_for_terminal(rows: list[Row]) -> None:
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    if console.width < NARROW:
+        text = narrow_table(rows) + "\n\n"
+    else:
         with console.capture() as table:  # Rich itself exits when the reader is gone
             console.print(rich_table(rows))
-        quietly(lambda: print(table.get(), end="", flush=True), sys.stdout)
-    return 0
+        text = table.get()
+    text += count_verdicts(rows)
+    quietly(lambda: print(text, flush=True), sys.stdout)
+
+
+def select(
+    rows: Sequence[Row], cfg: ResultsConfig, systems: Sequence[str]
+) -> list[Row]:
+    """The rows that a configuration asks for.
+
+    Args:
+      rows: of the ledger.
+      cfg: its `system`, `verdict` and `metric` are read.
+      systems: names of all systems.
+
+    Raises:
+      InputError: for a system that is not there, or if no row is left; it says which
+        metrics or verdicts there are.
+    """
+    known = sorted({*systems, *(row.owner for row in rows)})
+    for name in cfg.system:
+        if name not in known:
+            raise InputError(
+                f"--system is {name}: expected one of {', '.join(known)}"
+                f"{nearest(name, known)}"
+            )
+    of_systems = [row for row in rows if not cfg.system or row.owner in cfg.system]
+    by_metric = [row for row in of_systems if cfg.metric in row.metric]
+    if not by_metric and of_systems:
+        metrics = sorted({row.metric for row in of_systems})
+        raise InputError(
+            f"no row has --metric {cfg.metric}: there are {', '.join(metrics)}"
+        )
+    if not of_systems and cfg.system:
+        raise InputError(f"{' '.join(cfg.system)} has no rows yet: leave --system out")
+    found = [
+        row for row in by_metric if not cfg.verdict or _verdict_name(row) in cfg.verdict
+    ]
+    if not found and by_metric:
+        verdicts = sorted({_verdict_name(row) for row in by_metric})
+        raise InputError(
+            f"no row has --verdict {' '.join(cfg.verdict)}: there are "
+            f"{', '.join(verdicts)}"
+        )
+    return found
+
+
+def _verdict_name(row: Row) -> str:
+    return (row.verdict or "unjudged").lower().replace(" ", "-")
+
+
+def _as_csv(rows: Sequence[Row]) -> str:
+    """Mean and interval in columns of their own, unrounded; the rest as in Markdown."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["Owner", *COLUMNS, "Mean", "Low", "High"])
+    for row in rows:
+        numbers = ["" if x is None else repr(x) for x in (row.mean, row.low, row.high)]
+        writer.writerow([row.owner, *cells(row), *numbers])
+    return text.getvalue().rstrip("\n")
 
 
 def _update_pages(

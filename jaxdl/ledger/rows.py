@@ -8,6 +8,7 @@ Protocols are compared field by field. A metric with neither a protocol nor a pu
 figure is a run's own note and gets no row.
 """
 
+import collections
 import json
 import os
 from collections.abc import Container, Mapping, Sequence
@@ -268,7 +269,24 @@ def ledger_rows(
         rows[figure].append(row)
     for name, figure in figures.items():
         rows[name] = [] if figure.withdrawn else rows[name] or [_row_not_run(figure)]
-    return [row for group in rows.values() for row in group]
+    return _told_apart([row for group in rows.values() for row in group])
+
+
+def _told_apart(rows: Sequence[Row]) -> list[Row]:
+    """The rows; those of equal names get the case of a sweep, or the file, added."""
+    counts = collections.Counter((row.system, row.metric) for row in rows)
+    return [
+        row
+        if counts[row.system, row.metric] == 1 or not row.files
+        else row._replace(system=f"{row.system}, {_source(row.files[0])}")
+        for row in rows
+    ]
+
+
+def _source(file: str) -> str:
+    """The case of a sweep's file ("a.json: case"), or the file's name."""
+    name, _, case = file.partition(": ")
+    return case or name.removesuffix(".json")
 
 
 def _row_not_run(figure: Published) -> Row:

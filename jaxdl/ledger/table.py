@@ -1,5 +1,6 @@
 """The ledger as a table: aligned text, Markdown, or for a terminal."""
 
+import collections
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ COLUMNS = (
     "Protocol (published -> ours)",
     "Verdict",
 )
+NARROW = 100  # columns of a terminal, below which a row takes two lines
+SHORT_COLUMNS = ("System", "Metric", "Ours", "Published", "Seeds", "Verdict")
 
 
 def _rounded(value: float, decimals: int) -> str:
@@ -122,25 +125,63 @@ def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
+def short_cells(row: Row) -> list[str]:
+    """The texts of a row, one for each of `SHORT_COLUMNS`: no protocol, no source."""
+    figure = row.published
+    published = "-" if figure is None else f"{figure.value:.6g}"
+    if figure is not None and figure.trust == "M":
+        published += " (recalled)"
+    texts = [row.system, row.metric, format_mean(row)[0], published]
+    texts += [str(len(row.seeds)) if row.seeds else "-", row.verdict or "-"]
+    return [visible(text) for text in texts]
+
+
+def count_verdicts(rows: Sequence[Row]) -> str:
+    """How many rows there are of each verdict, in words."""
+    counts = collections.Counter(
+        row.verdict.lower() if row.verdict else "unjudged" for row in rows
+    )
+    order = ("reached", "not reached", "reduced", "not run", "unjudged")
+    parts = [f"{counts[name]} {name}" for name in order if counts[name]]
+    noun = "row" if len(rows) == 1 else "rows"
+    return f"{len(rows)} {noun}{': ' if parts else ''}{', '.join(parts)}"
+
+
 def format_table(rows: list[Row], markdown: bool = False) -> str:
-    """The ledger as aligned text, one line per row, or as a Markdown table."""
+    """The ledger as aligned text, one line per row, or as a Markdown table.
+
+    Aligned text has `SHORT_COLUMNS`, the Markdown table has all.
+    """
     if markdown:
         return markdown_table(COLUMNS, ([*map(inline, cells(row))] for row in rows))
-    lines = [list(COLUMNS), *map(cells, rows)]
+    lines = [list(SHORT_COLUMNS), *map(short_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
+def narrow_table(rows: list[Row]) -> str:
+    """The table for a narrow terminal: what it is on a line, the numbers below."""
+    lines = [[f"{SHORT_COLUMNS[0]}: {SHORT_COLUMNS[1].lower()}", *SHORT_COLUMNS[2:]]]
+    for row in rows:
+        system, metric, *numbers = short_cells(row)
+        lines.append([f"{system}: {metric}", *numbers])
+    widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[1:]]
+    return "\n".join(
+        f"{first}\n    " + "  ".join(map(str.ljust, numbers, widths)).rstrip()
+        for first, *numbers in lines
+    )
+
+
 def rich_table(rows: list[Row]) -> Any:
-    """The table for a terminal, with lines between rows (`rich.table.Table`)."""
+    """The table for a terminal of `NARROW` columns or more (`rich.table.Table`)."""
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        box=box.HORIZONTALS, padding=(0, 1, 0, 0), show_lines=True, expand=True
-    )
-    for name, share in zip(COLUMNS, (11, 15, 15, 15, 6, 20, 9), strict=True):
-        table.add_column(name, overflow="fold", ratio=share)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in SHORT_COLUMNS:
+        wraps = name in ("System", "Metric")
+        justify = "right" if name in ("Published", "Seeds") else "left"
+        table.add_column(name, overflow="fold", no_wrap=not wraps, justify=justify)
     for row in rows:
-        table.add_row(*(cell.replace("; ", ";\n") for cell in cells(row)))
+        table.add_row(*short_cells(row))
     return table

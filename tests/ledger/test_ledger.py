@@ -1,5 +1,6 @@
 """The ledger: merging, verdicts, digits, bad files, and the README's table."""
 
+import csv
 import dataclasses
 import hashlib
 import io
@@ -18,7 +19,12 @@ from scipy import stats
 
 from jaxdl.errors import InputError
 from jaxdl.ledger.bounds import all_bounds
-from jaxdl.ledger.command import ResultsConfig, checkout_root, results_command
+from jaxdl.ledger.command import (
+    ResultsConfig,
+    checkout_root,
+    results_command,
+    select,
+)
 from jaxdl.ledger.pages import (
     best_table,
     ledger_page,
@@ -37,7 +43,7 @@ from jaxdl.ledger.published import (
 from jaxdl.ledger.readme import is_stale, markers, update
 from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
 from jaxdl.ledger.schema import SweepResult, read_results
-from jaxdl.ledger.table import format_table, rich_table
+from jaxdl.ledger.table import format_table, narrow_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.registry import System, find_systems, load_script
 from jaxdl.train.config import deciding_fields
@@ -48,6 +54,11 @@ BEGIN, END = markers("results")
 SHARED = [ROOT / "jaxdl" / "train" / "config.py"]
 PARTS = ("best", "systems", "speed"), ("ledger",)  # of the two pages
 PROTOCOL = {"data": "toy", "samples": 10}
+
+
+def in_full(rows) -> str:
+    """All that is known of rows, protocols too."""
+    return format_table(rows, markdown=True)
 
 
 def figure(**changes) -> dict:
@@ -154,7 +165,7 @@ def test_interval_equals_scipy(ledger):
 def test_one_seed_has_no_interval(ledger):
     (row,) = ledger(figure(), a=result([7], [213.4321]))
     assert (row.mean, row.low, row.high) == (213.4321, None, None)
-    assert "213.4 (1 seed)" in format_table([row])
+    assert "213.4 (1 seed)" in in_full([row])
 
 
 @pytest.mark.parametrize(
@@ -290,7 +301,7 @@ def test_any_difference_of_protocol_is_reduced_and_listed(
     (row,) = ledger(figure(protocol=published), a=result([0], [99.0], protocol=ours))
     assert row.verdict == "Reduced"
     assert row.differences == (difference,)
-    assert difference in format_table([row])
+    assert difference in in_full([row])
 
 
 def test_free_fields_are_listed_and_do_not_count(ledger):
@@ -325,15 +336,15 @@ def test_a_field_the_source_leaves_open_is_repeated_not_judged(ledger):
         a=result([0], [99.0], protocol=PROTOCOL | {"step": "last"}),
     )
     assert row.verdict == "Reached" and row.differences == ()
-    assert "same; step = last" in format_table([row])
+    assert "same; step = last" in in_full([row])
 
 
 @pytest.mark.parametrize("files", [{}, {"a": result([0], [99.0])}], ids=["no", "yes"])
 def test_recalled_figures_get_no_verdict(ledger, files):
     (row,) = ledger(figure(trust="M"), **files)
     assert row.verdict is None
-    text = format_table([row])
-    assert "recalled" in text and text.splitlines()[1].endswith(" -")
+    text = in_full([row])
+    assert "recalled" in text and text.endswith(" - |")
 
 
 # Printing
@@ -357,7 +368,7 @@ def test_recalled_figures_get_no_verdict(ledger, files):
 def test_digits_follow_the_interval(mean, low, high, text):
     seeds = (0,) if low is None else (0, 1)
     row = Row("s", "m", None, mean, low, high, seeds, {}, (), None, ())
-    assert text in format_table([row])
+    assert text in in_full([row])
 
 
 def test_plain_and_markdown_tables(ledger):
@@ -366,32 +377,52 @@ def test_plain_and_markdown_tables(ledger):
         a=result([0, 1, 2], [209.0, 214.0, 219.0]),
     )
     header, line = format_table(rows).splitlines()
-    assert "225 ± 2 (Doe 1999, Table 1; P)" in line
+    assert line.split() == "A | B score 214 [202, 226] 225 3 Reached".split()
     assert header.index("Verdict") == line.index("Reached")
+    assert "225 ± 2 (Doe 1999, Table 1; P)" in in_full(rows)
     lines = format_table(rows, markdown=True).splitlines()
     assert lines[2].startswith(r"| A \| B | score | 225 ± 2 ")
     assert len({text.replace(r"\|", "").count("|") for text in lines}) == 1
 
 
+LONG = dict(system="Some system, on some data of a long name, with packs of three [a]")
+
+
 def test_terminal_table_fits_100_columns_and_keeps_brackets(ledger):
     from rich.console import Console
 
-    ours = PROTOCOL | {"pixels": "[a, b]", "samples": 5, "sigma_chosen_on": "x " * 60}
     rows = ledger(
-        figure(
-            system="Some system on some data",
-            metric="Parzen log-likelihood (nats)",
-            protocol=PROTOCOL | {"pixels": "[0, 1]"},
-        ),
-        a=result([0, 1], [209.0, 219.0], protocol=ours),
+        figure(metric="Parzen log-likelihood (nats)", trust="M", **LONG),
+        a=result([0, 1], [209.0, 219.0]),
     )
     console = Console(file=io.StringIO(), width=100, markup=False)
     console.print(rich_table(rows))
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 100
-    for piece in ("[a,", "log-likelihood", "Seeds", "Verdict", "Reduced", "Table 1"):
+    for piece in ("[a]", "log-likelihood", "Seeds", "Verdict", "214 [150, 278]"):
         assert piece in text
-    assert text.count("x ") == 60 and "…" not in text
+    assert "10 (recalled)" in text and "…" not in text
+
+
+def test_a_narrow_terminal_gets_two_lines_a_row(ledger):
+    rows = ledger(figure(**LONG), a=result([0, 1], [209.0, 219.0]))
+    head, below, first, numbers = narrow_table(rows).splitlines()
+    assert (head, first) == ("System: metric", f"{LONG['system']}: score")
+    assert numbers.split() == "214 [150, 278] 10 2 Reached".split()
+    assert below.index("Verdict") == numbers.index("Reached") < 60
+
+
+def test_rows_of_one_name_are_told_apart(ledger):
+    other = result([0], [3.0], published=None) | {"config_hash": "1"}
+    other["config"] = other["config"] | {"learning_rate": 0.2}
+    rows = ledger(figure(), a=result([0], [2.0], published=None), b=other)
+    assert [row.system for row in rows] == ["Toy", "toy (toy), a", "toy (toy), b"]
+
+
+def test_all_rows_have_names_of_their_own():
+    rows = ledger_rows(RESULTS, all_published(), all_bounds(system_folders()))
+    names = [(row.system, row.metric) for row in rows]
+    assert len(names) > 200 and len(set(names)) == len(names)
 
 
 # Bounds and seeds
@@ -417,7 +448,7 @@ def test_intervals_stay_within_the_bounds_of_the_metric(tmp_path):
     assert (row.mean, row.low, row.high) == bounded_ci95([19.0, 6.7, 6.4], 0, 100)
     assert 0 < row.low < row.mean < row.high < 100
     text = "11 [2, 44] (19.0, 6.7, 6.4; seed 0 far off)"
-    assert text in format_table([row])
+    assert text in in_full([row])
     (row,) = bounded(tmp_path, [figure()], {"other": [0, 100]}, a=a)
     assert row.low < 0
 
@@ -459,13 +490,13 @@ def test_bounds_of_a_figure_must_be_a_pair_and_those_of_a_system_an_object(tmp_p
 
 def test_the_values_of_few_seeds_are_printed(ledger):
     (row,) = ledger(figure(), a=result([0, 1, 2, 3, 4], [1.0, 1.5, 1.2, 1.1, 1.3]))
-    assert "(1.00, 1.50, 1.20, 1.10, 1.30)" in format_table([row])
+    assert "(1.00, 1.50, 1.20, 1.10, 1.30)" in in_full([row])
     (row,) = ledger(figure(), a=result(list(range(6)), [1.0, 1.5, 1.2, 1.1, 1.3, 1.4]))
-    assert "1.4)" not in format_table([row])
+    assert "1.4)" not in in_full([row])
     (row,) = ledger(figure(), a=result(list(range(6)), [1.0, 1.5, 1.2, 1.1, 1.3, 99]))
-    assert "(seed 5 far off: 99.0)" in format_table([row])
+    assert "(seed 5 far off: 99.0)" in in_full([row])
     (row,) = ledger(figure(), a=result(list(range(5)), [2.0] * 5))
-    assert "2 [2, 2] " in format_table([row]) + " " and "(2" not in format_table([row])
+    assert "2 [2, 2] " in in_full([row]) + " " and "(2" not in in_full([row])
 
 
 # Files that can't be used
@@ -666,7 +697,7 @@ def test_numbers_of_any_size_are_printed_short(ledger, size):
     for per_seed in ([size], [size, 2 * size, 3 * size], [size, -size]):
         seeds = list(range(len(per_seed)))
         (_, row) = ledger(figure(), a=result(seeds, per_seed, published=None))
-        text = format_table([row])
+        text = in_full([row])
         assert len(text) < 400
         numbers = {float(x) for x in re.findall(r"-?\d[\d.]*e[-+]?\d+", text)}
         assert numbers and min(abs(x / size - 1) for x in numbers) < 1e-3
@@ -821,13 +852,81 @@ def command(ledger, tmp_path, capsys):
 def test_command_prints_the_table_and_nothing_else(command):
     code, out, err = command()
     assert (code, err, len(out.splitlines())) == (0, "", 2)
-    assert command(markdown=True)[1].count("\n") == 3
+    assert command(format="markdown")[1].count("\n") == 3
+
+
+@pytest.mark.parametrize(("columns", "lines"), [("80", 6), ("120", 6)])
+def test_in_a_terminal_it_ends_with_counts(command, monkeypatch, columns, lines):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    code, out, err = command()
+    assert (code, err, len(out.splitlines())) == (0, "", lines)
+    assert out.endswith("\n1 row: 1 reached\n") and "214 [202, 226]" in out
 
 
 def test_command_prints_rows_as_json(command):
-    (row,) = json.loads(command(json=True)[1])
+    (row,) = json.loads(command(format="json")[1])
     assert row["published"]["id"] == "toy-score" and row["verdict"] == "Reached"
     assert row["mean"] == 214.0 and row["seeds"] == [0, 1, 2]
+
+
+def test_command_prints_rows_as_csv(command):
+    (row,) = csv.DictReader(io.StringIO(command(format="csv")[1]))
+    assert (row["System"], row["Metric"], row["Verdict"]) == ("Toy", "score", "Reached")
+    assert float(row["Mean"]) == 214.0 and float(row["Low"]) < 209 < float(row["High"])
+    assert row["Protocol (published -> ours)"] == "same"
+
+
+def some_row(owner, metric, verdict):
+    nothing = (None, None, None, (), {}, ())
+    return Row(owner, metric, None, *nothing, verdict, (), owner=owner)
+
+
+SOME = [
+    ("gan", "likelihood", "Reached"),
+    ("gan", "loss", None),
+    ("xor", "solved", "Not reached"),
+    ("xor", "loss", "Reduced"),
+]
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({"system": ("xor",)}, [2, 3]),
+        ({"system": ("xor", "gan")}, [0, 1, 2, 3]),
+        ({"metric": "loss"}, [1, 3]),
+        ({"verdict": ("not-reached", "unjudged")}, [1, 2]),
+        ({"verdict": ("reduced",), "metric": "loss", "system": ("xor",)}, [3]),
+    ],
+)
+def test_rows_are_selected(flags, chosen):
+    rows = [some_row(*each) for each in SOME]
+    found = select(rows, ResultsConfig(**flags), ["gan", "xor", "rbm"])
+    assert found == [rows[i] for i in chosen]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"system": ("gna",)}, "--system is gna: expected one of gan, rbm, xor; did y"),
+        ({"system": ("rbm",)}, "rbm has no rows yet: leave --system out"),
+        ({"metric": "bits"}, "no row has --metric bits: there are likelihood, loss, s"),
+        (
+            {"system": ("gan",), "metric": "solved"},
+            "no row has --metric solved: there are likelihood, loss",
+        ),
+        (
+            {"system": ("gan",), "verdict": ("reduced", "not-run")},
+            "no row has --verdict reduced not-run: there are reached, unjudged",
+        ),
+    ],
+)
+def test_a_selection_of_nothing_says_what_there_is(flags, said):
+    rows = [some_row(*each) for each in SOME]
+    with pytest.raises(InputError, match="^" + said):
+        select(rows, ResultsConfig(**flags), ["gan", "xor", "rbm"])
 
 
 def test_reader_that_closes_the_pipe_sees_no_traceback():
@@ -933,9 +1032,12 @@ def test_the_speed_table_takes_the_selected_rows(tmp_path):
         speed_table(tmp_path / "speed.json")
 
 
-def test_flags_that_exclude_each_other_are_refused():
-    with pytest.raises(ValueError, match="--json"):
-        ResultsConfig(markdown=True, json=True)
+@pytest.mark.parametrize("shown", [{"format": "csv"}, {"metric": "x"}, {}])
+@pytest.mark.parametrize("page", ["check", "write_readme"])
+def test_flags_that_exclude_each_other_are_refused(page, shown):
+    other = shown or {"check": True, "write_readme": True}
+    with pytest.raises(InputError, match="--write-readme and --check"):
+        ResultsConfig(**{page: True} | other)
 
 
 def test_command_finds_the_checkout_around_it(tmp_path, monkeypatch):
