@@ -253,17 +253,20 @@ def prepare_command(config: PrepareConfig) -> int:
 class ListConfig:
     """List the systems: name, title, paper and command."""
 
+    system: tuple[str, ...] = ()
+    """Only these systems, by name."""
     json: bool = False
     """Print them as JSON."""
 
 
 def list_command(config: ListConfig) -> int:
-    """`jaxdl list`: every system that there is."""
+    """`jaxdl list`: every system that there is, or those that are asked for."""
     import json
 
-    from jaxdl.registry import find_systems, format_systems
+    from jaxdl.registry import find_system, find_systems, format_systems
 
-    systems = find_systems()
+    wanted = {find_system(name).name for name in config.system}
+    systems = [x for x in find_systems() if not wanted or x.name in wanted]
     if config.json:
         fields = ("name", "title", "paper", "folder", "script")
         rows = [{key: str(getattr(each, key)) for key in fields} for each in systems]

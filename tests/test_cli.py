@@ -473,3 +473,20 @@ def test_every_flag_is_explained(path, load_script, capsys):
     for begin, end in zip(flags, [*flags[1:], len(lines)], strict=True):
         text = " ".join(lines[begin:end]).partition("(default:")[0]
         assert len(text.split()) > 5, text  # the flag, its type, a sentence
+
+
+def test_list_shows_the_systems_that_are_asked_for(capsys):
+    assert cli.main(["list", "--json", "--system", "xor", "gan"]) == 0
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)] == [
+        "gan",
+        "xor",
+    ]
+
+
+def test_list_refuses_an_unknown_system_and_names_the_nearest(capsys):
+    assert cli.main(["list", "--system", "xor", "lenett"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: there is no system lenett: expected one of")
+    assert printed.err.count("\n") == 1
+    assert "lenet?" in printed.err
