@@ -156,12 +156,12 @@ def test_a_killed_run_goes_on_in_the_same_bits(
 
 
 @pytest.fixture(scope="module")
-def untrained(finished, tmp_path_factory, undrawn):
+def untrained(finished, tmp_path_factory):
     """The folder of a run of 0 steps that set a copy of the finished run aside."""
     folder = tmp_path_factory.mktemp("copies") / "run"
     shutil.copytree(finished.folder, folder)
     argv = [*finished.flags, "--steps", "0", "--out", str(folder), "--overwrite"]
-    with undrawn(), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()):
         assert finished.script.main(argv) == 0
     return folder
 

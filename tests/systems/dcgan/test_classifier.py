@@ -52,6 +52,17 @@ def spoiled(finished, tmp_path, change):
     return folder
 
 
+def test_the_error_is_that_of_the_first_net(finished, tmp_path):
+    """Whose weights are loaded, whatever the others of the run reach."""
+
+    def other_seeds(folder):
+        result = read_sealed(folder / "result.json")
+        result["metrics"]["test_error"] |= {"mean": 20.0, "per_seed": [10.0, 30.0]}
+        write_sealed(folder / "result.json", result)
+
+    assert load_lenet(spoiled(finished, tmp_path, other_seeds)).test_error == 10
+
+
 def rewrite(**fields):
     def change(folder):
         path = folder / "config.json"

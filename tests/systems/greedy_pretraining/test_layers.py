@@ -10,7 +10,9 @@ import pytest
 from jaxdl.data import Split
 from jaxdl.systems.greedy_pretraining import layers
 from jaxdl.systems.greedy_pretraining.config import Config
+from jaxdl.systems.greedy_pretraining.greedy import GreedyState
 from jaxdl.systems.greedy_pretraining.settings import Setting, Style
+from jaxdl.train.state import TrainState
 
 SIZES = [16, 64, 48, 10]
 RECTIFIED = Style("relu", "he", "adam", 0.001)
@@ -97,3 +99,25 @@ def test_only_denoising_spoils_its_inputs():
 
         first, second = losses(jax.random.key(0))
         assert (first != second) == spoilt
+
+
+def test_a_layer_is_watched_on_images_it_is_not_trained_on():
+    """On the first 1,000 of them, as the layers below see them."""
+
+    def loss_fn(params, x, key):
+        return 0.0, {"loss": x.mean() + params}
+
+    def split(first, num):
+        image = np.arange(first, first + num) % 256
+        image = jnp.asarray(image.astype(np.uint8).reshape(-1, 1, 1, 1))
+        return Split(image, jnp.zeros(num, jnp.int32))
+
+    kind = kinds("autoencoder")[0]._replace(loss_fn=loss_fn)
+    experiment = layers.layer_phase(Config(), kind, "linear", 1).experiment
+    data = types.SimpleNamespace(train=split(7, 1300), validation=split(99, 1200))
+    below = {"kernel": jnp.full((1, 1), 2.0), "bias": jnp.full(1, 3.0)}
+    state = GreedyState((below,), TrainState(jax.random.key(0), jnp.array(0.5), None))
+    found = experiment.evaluate(state, data, jax.random.key(0), False)
+    rows = np.arange(99, 1099) % 256 / 255
+    expected = 2 * rows.mean() + 3.5
+    assert found == {"validation_loss": pytest.approx(expected, rel=1e-5)}

@@ -5,6 +5,7 @@ import types
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxdl.data.long_lag import Sequences, latch
@@ -17,6 +18,7 @@ from jaxdl.systems.rnn_memory.gradient_reach import (
     gradient_reach,
     make_memory_evaluate,
 )
+from jaxdl.systems.rnn_memory.training import make_training
 
 
 def test_an_elman_net_by_products_of_jacobians():
@@ -39,6 +41,20 @@ def test_an_elman_net_by_products_of_jacobians():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     carries = jax.jit(lambda p, x: carries_over_time(layer, p, x))(of_layer, x)
     np.testing.assert_allclose(carries, states, rtol=1e-5, atol=1e-6)
+
+
+def test_the_first_parameters_stay_as_they_were():
+    """What a run began with is measured beside what it has learned."""
+    task = latch(4)
+    model = sequence_readout([elman(3)], task.in_size, 1)
+    init, step = make_training(model, optax.sgd(0.5))
+    first = jax.jit(init)(jax.random.key(0), None, None)
+    batch, state = task.draw(jax.random.key(1), 4), first
+    for _ in range(2):
+        state, _ = jax.jit(step)(state, batch)
+    jax.tree.map(np.testing.assert_array_equal, state.initial, first.params)
+    kernels = state.params["readout"]["kernel"], first.params["readout"]["kernel"]
+    assert not np.array_equal(*kernels)
 
 
 def test_memory_is_evaluated_on_new_sequences():

@@ -83,6 +83,23 @@ def test_images_are_mirrored_in_training_only(examples):
     assert not np.allclose(straight, mirrored, atol=1e-2)
 
 
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_training_normalises_by_the_given_statistics_or_by_the_minibatch(
+    examples, pretrained
+):
+    found, given = examples
+    seen = []
+
+    def apply(params, x, *, statistics=None):
+        seen.append(statistics)
+        return flat(params, x, statistics=statistics)
+
+    net = whole(Body(Model(init, apply), *BODY[1:]), 5, pretrained=pretrained)
+    params = net.init(jax.random.key(0), given)
+    net.logits(params, given, found, jax.random.key(1))
+    assert seen == [given.statistics if pretrained else None]
+
+
 def test_new_weights_do_not_depend_on_those_given(examples):
     _, given = examples
     net = whole(BODY, 5, pretrained=False)
