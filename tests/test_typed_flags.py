@@ -4,11 +4,12 @@ import dataclasses
 import importlib
 import shlex
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 import pytest
 
 from jaxdl import cli
+from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError
 from jaxdl.registry import find_system, find_systems, load_script
 from jaxdl.train.config import RunConfig, free
@@ -398,3 +399,31 @@ def test_an_input_error_keeps_its_words(capsys):
 
     said = refused(Strict, ["--weights", "a"], capsys)
     assert said == r"size is 3: expected\tanother"
+
+
+def with_files(script):
+    """Flags that choose data which must be prepared; None if there are none."""
+    hints = get_type_hints(script.Config)
+    if "source_dir" not in hints:
+        return None
+    required = [
+        word
+        for field in dataclasses.fields(script.Config)
+        if field.default is dataclasses.MISSING
+        for word in (f"--{field.name}", "folder")
+    ]
+    prepared = set(get_args(PreparedName)) - {"digits"}
+    names = prepared & set(get_args(hints.get("data")))
+    return required + (["--data", min(names)] if names else [])
+
+
+@pytest.mark.parametrize("system", find_systems(), ids=lambda system: system.name)
+def test_data_comes_from_the_folders_that_are_given(system, no_network, refused):
+    script = load_script(system)
+    words = with_files(script)
+    if words is None:
+        return
+    said = refused(script.main, [*words, "--source-dir", "nowhere"])
+    assert "there is no source folder" in said and "nowhere" in said
+    said = refused(script.main, [*words, "--data-dir", "elsewhere"])
+    assert "is not in elsewhere and" in said

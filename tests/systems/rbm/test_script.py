@@ -1,11 +1,13 @@
 """The Boltzmann machine as a user starts it: resumed, enumerated, misused."""
 
+import inspect
 import types
 from pathlib import Path
 
 import pytest
 
 from jaxdl.ledger.schema import read_result
+from jaxdl.systems.rbm.measures import make_rbm_evaluate
 from jaxdl.train.seeds import seed_keys
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,6 +41,19 @@ def test_a_small_machine_is_enumerated(toy):
     )
     assert in_se == pytest.approx((estimate - exact) / error, abs=0.05)
     assert metrics["test_log_likelihood"]["protocol"]["log_partition"] == "enumerated"
+
+
+def test_chains_and_temperatures_are_not_exchanged(script, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        script.measures,
+        "make_rbm_evaluate",
+        lambda *args: asked.append(bound.bind(*args)),
+    )
+    bound = inspect.signature(make_rbm_evaluate)
+    cfg = script.Config(ais_chains=3, ais_steps=700)
+    script.make_experiment(cfg, script.plan(cfg).data)
+    assert asked[-1].arguments == {"ais_chains": 3, "ais_steps": 700}
 
 
 def test_a_stopped_run_goes_on_in_the_same_bits(
