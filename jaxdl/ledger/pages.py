@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.rows import Row
+from jaxdl.ledger.rows import Row, judge
 from jaxdl.ledger.schema import check_form, read_json
 from jaxdl.ledger.table import cells, format_mean, inline, markdown_table
 from jaxdl.registry import System
@@ -56,10 +56,16 @@ def _counts(rows: Sequence[Row]) -> str:
         for row in rows
         if row.verdict == "Not reached"
     ]
+    as_good = sum(
+        row.verdict == "Reduced"
+        and judge(row.published, row.mean, row.low, row.high, ()) == "Reached"
+        for row in rows
+    )
     listed = ": " + "; ".join(missed) if missed else ""
     return (
         f"{count('Reached')} reached, {len(missed)} not reached{listed}. "
-        f"{count('Reduced')} more were measured under a reduced protocol; "
+        f"{count('Reduced')} more were measured under a reduced protocol, where "
+        f"{as_good} came as far; "
         f"{count('Not run')} have not been run."
     )
 

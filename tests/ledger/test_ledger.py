@@ -956,9 +956,22 @@ def test_the_two_pages_show_the_toy(command, tmp_path):
     best = (tmp_path / "README.md").read_text().partition("systems:begin")[0]
     assert "| Toy | score | 10 | 214 [202, 226] | 3 | Doe 1999 |" in best
     assert "1 reached, 0 not reached. 0 more were" in best
+    assert "where 0 came as far" in best
     page = (tmp_path / "LEDGER.md").read_text()
     assert (
         page.index("## Reached") < page.index("| Toy | score") < page.index("Reduced\n")
+    )
+
+
+def test_reduced_rows_that_came_as_far_are_counted(ledger):
+    rows = ledger(
+        figure(),
+        figure(id="other", metric="other"),
+        a=result([0, 1], [9.0, 11.5], protocol=PROTOCOL | {"samples": 5}),
+        b=result([0, 1], [8.9, 9.0], protocol={}, published="other", steps=7),
+    )
+    assert "2 more were measured under a reduced protocol, where 1 came" in best_table(
+        rows
     )
 
 
