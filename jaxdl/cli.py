@@ -20,6 +20,7 @@ from jaxdl.printing import escape_unencodable, flush, give_up, say, visible
 
 ConfigT = TypeVar("ConfigT")
 HELP = ("-h", "--help")
+LEAST_STEP = 1e-6  # of differences; float64 keeps ten digits of them
 DEVICE_SETTINGS = (
     *("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE", "XLA_FLAGS"),
     *("JAX_NUM_CPU_DEVICES", "JAX_CUDA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
@@ -301,9 +302,15 @@ class GradcheckConfig:
     def __post_init__(self):
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed is {self.seed}: expected 0 to 2**32 - 1")
-        if self.step is not None and not 0 < self.step < 1:
+        if self.step is not None and not LEAST_STEP <= self.step < 1:
             raise InputError(
-                f"step is {self.step}: expected a number between 0 and 1, such as 0.003"
+                f"step is {self.step}: expected a number from {LEAST_STEP:g} to below "
+                "1, such as 0.003; what a smaller one shows is rounding"
+            )
+        if self.worked_example and (self.names or self.shapes or self.step is not None):
+            raise InputError(
+                "--worked-example has its own numbers: leave names, --shapes and "
+                "--step out"
             )
 
 

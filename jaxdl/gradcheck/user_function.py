@@ -19,6 +19,7 @@ from jaxdl.gradcheck.check import check, first_line
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.judge import LeafReport
 from jaxdl.gradcheck.problem import Case, draw_normal
+from jaxdl.memory import require_memory
 
 
 def check_user_function(
@@ -115,7 +116,8 @@ def parse_shapes(words: Sequence[str]) -> list[tuple[int, ...]]:
     """Shapes from words such as "4,3"; "()" is the shape of a number.
 
     Raises:
-      InputError: if there is no word, or one is no shape.
+      InputError: if there is no word, one is no shape, or arrays of these shapes
+        exceed the memory.
     """
     if not words:
         raise InputError(
@@ -134,6 +136,8 @@ def parse_shapes(words: Sequence[str]) -> list[tuple[int, ...]]:
                 "between, such as 4,3, or () for a number (arguments are float64: "
                 "there is no derivative with respect to integers)"
             )
+    # The arguments and their gradient at each of five points, in float64.
+    require_memory(2 * 5 * 8 * sum(map(math.prod, shapes)), "the shapes")
     return shapes
 
 

@@ -248,7 +248,9 @@ def test_bad_input(words, sentence, own_folder, capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     "words",
-    [["--seed", "-1"], ["--step", "0"], ["--step", "nan"], ["--step", "x"], ["--tol"]],
+    [["--seed", "-1"], ["--step", "0"], ["--step", "nan"], ["--step", "x"], ["--tol"]]
+    + [["--step", "9e-7"], ["relu", "--worked-example"]]
+    + [["--worked-example", *x] for x in (["--shapes", "3"], ["--step", "0.1"])],
     ids=" ".join,
 )
 def test_refused_flags(words, capsys):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl import memory
 from jaxdl.errors import InputError
 from jaxdl.gradcheck import user_function
 from jaxdl.gradcheck.user_function import (
@@ -192,6 +193,15 @@ def test_bad_input_is_one_clear_sentence(target, shapes, sentence, own_folder):
 
 def test_parse_shapes():
     assert parse_shapes(["4,3", "3", "()", "1,1,10"]) == [(4, 3), (3,), (), (1, 1, 10)]
+
+
+def test_shapes_that_do_not_fit_are_refused(monkeypatch):
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 80 * 3_000)
+    assert parse_shapes(["1000", "2000"]) == [(1000,), (2000,)]
+    with pytest.raises(
+        InputError, match="of memory and has .* make the shapes smaller"
+    ):
+        parse_shapes(["1000", "2000", "()"])
 
 
 @pytest.mark.parametrize(
