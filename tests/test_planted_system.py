@@ -107,7 +107,8 @@ def planted(tmp_path_factory):
 ALL = """
 import sys
 from jaxdl.cli import main
-for argv in (["list"], ["gradcheck", "cube", "--json"], ["results", "--json"]):
+ledger = ["results", "--format", "json"]
+for argv in (["list"], ["gradcheck", "cube", "--json"], ledger):
     code = main(argv)
     print("\\0", end="")
     if code:
