@@ -137,7 +137,7 @@ def short_cells(row: Row) -> list[str]:
 
 
 def count_verdicts(rows: Sequence[Row]) -> str:
-    """How many rows there are of each verdict, in words."""
+    """The number of rows of each verdict, in words."""
     counts = collections.Counter(
         row.verdict.lower() if row.verdict else "unjudged" for row in rows
     )

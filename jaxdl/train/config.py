@@ -166,7 +166,7 @@ class RunConfig:
 
 
 def idle_unless(used: bool, reason: str, *names: str) -> dict[str, str]:
-    """What `RunConfig.idle` says of fields that are read only in some runs."""
+    """The part of `RunConfig.idle` for fields that only some runs read."""
     return {} if used else dict.fromkeys(names, reason)
 
 
