@@ -44,7 +44,7 @@ from harness import BenchmarkConfig, compare, report, time_in_turns
 from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.files import require_writable
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.ops.activations import ACTIVATIONS
 from jaxdl.train.config import require_at_least, require_each_once
 

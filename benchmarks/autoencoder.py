@@ -50,13 +50,13 @@ from harness import (
 from jaxdl.cli import start
 from jaxdl.data.load import Split
 from jaxdl.errors import InputError
-from jaxdl.models.autoencoder import Autoencoder, autoencoder
+from jaxdl.models.autoencoders import Autoencoder, autoencoder
 from jaxdl.models.rbm import free_energy, gibbs_chain, init_rbm
 from jaxdl.objectives.contrastive_divergence import make_contrastive_divergence_loss
 from jaxdl.objectives.reconstruction import make_reconstruction_loss
 from jaxdl.ops.losses import bernoulli_cross_entropy
 from jaxdl.train import provenance
-from jaxdl.train.run import Experiment
+from jaxdl.train.runner import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.train.step import make_init, make_train_step, make_uniform_batch
 from jaxdl.types import Model, Params

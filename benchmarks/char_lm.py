@@ -35,7 +35,7 @@ from jaxdl.measures.statistics import mean_ci95
 from jaxdl.systems.char_lm.data import Text, load_text
 from jaxdl.train import provenance
 from jaxdl.train.config import require_at_least
-from jaxdl.train.run import Experiment
+from jaxdl.train.runner import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
 

@@ -26,7 +26,7 @@ from jaxdl.data.load import Images, Split
 from jaxdl.models.lenet import LeNet, build_lenet
 from jaxdl.models.lenet_layers import C3_INPUTS
 from jaxdl.systems.dcgan.data import image_shape
-from jaxdl.train.run import Experiment
+from jaxdl.train.runner import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.train.step import make_uniform_batch
 from jaxdl.types import Params

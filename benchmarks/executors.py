@@ -32,7 +32,7 @@ from harness import (
 
 from jaxdl.cli import start
 from jaxdl.train.config import require_at_least, require_each_once
-from jaxdl.train.run import Experiment
+from jaxdl.train.runner import Experiment
 from jaxdl.train.seeds import choose_executor, seed_keys, step_flop
 from jaxdl.train.step import make_uniform_batch
 

@@ -40,7 +40,7 @@ from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.cli import start
 from jaxdl.files import require_writable
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.systems.gan_modes.data import mixture
 from jaxdl.systems.gan_modes.measures import NUM_SAMPLES, ModeCoverage, mode_coverage
 from jaxdl.train import provenance

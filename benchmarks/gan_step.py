@@ -47,7 +47,7 @@ from jaxdl.cli import start
 from jaxdl.data.load import load_images
 from jaxdl.errors import InputError
 from jaxdl.train.config import require_each_once, require_positive
-from jaxdl.train.run import Experiment, run
+from jaxdl.train.runner import Experiment, run
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
 

@@ -30,7 +30,7 @@ from jaxdl.train.config import (
     require_numbers,
     require_positive,
 )
-from jaxdl.train.run import Experiment
+from jaxdl.train.runner import Experiment
 from jaxdl.train.seeds import ExecutorName, make_executor, seed_keys
 from jaxdl.train.step import make_uniform_batch
 

@@ -36,7 +36,7 @@ from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.systems.xor.data import Table, xor_table
 from jaxdl.train.config import require_at_least, require_at_most
-from jaxdl.train.run import Experiment
+from jaxdl.train.runner import Experiment
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
 

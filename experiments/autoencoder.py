@@ -32,7 +32,7 @@ from jaxdl.systems.autoencoder.pictures import make_pictures
 from jaxdl.systems.autoencoder.protocols import make_protocols
 from jaxdl.train import step
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Model
 

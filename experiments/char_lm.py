@@ -33,7 +33,7 @@ from jaxdl.systems.char_lm.protocol import protocols
 from jaxdl.systems.char_lm.truncated_bptt import make_carried_init, make_carried_step
 from jaxdl.systems.char_lm.writing import prompt_of, write
 from jaxdl.train.experiment import Experiment, Plan
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 PRESETS = {
     "python": Config(),

@@ -33,7 +33,7 @@ from jaxdl.systems.dcgan.training import build, make_training
 from jaxdl.train import read_config, step
 from jaxdl.train.experiment import Experiment, Plan
 from jaxdl.train.load import load_trees
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.types import Params
 
 LARGE: dict[str, Any] = dict(batch_size=128, base_channels=32)

@@ -30,7 +30,7 @@ from jaxdl.systems.gan.training import make_training
 from jaxdl.train import config, read_config, step
 from jaxdl.train.experiment import Experiment, Plan, Record
 from jaxdl.train.load import load_trees
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import Params
 

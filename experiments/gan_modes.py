@@ -33,7 +33,7 @@ from jaxdl.systems.gan_modes.protocols import modes_protocols
 from jaxdl.systems.gan_modes.report import differences
 from jaxdl.train import config
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 TARGETS = {"ring": ring, "grid": grid}
 

@@ -28,7 +28,7 @@ from jaxdl.systems.gan_theory.figures import theory_figures
 from jaxdl.systems.gan_theory.training import make_game, make_likelihood
 from jaxdl.train import config
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 Target = Literal["two_moons", "annulus"]
 Generator = Literal["flow", "mlp", "likelihood"]

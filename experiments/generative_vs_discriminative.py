@@ -30,7 +30,7 @@ from jaxdl.systems.generative_vs_discriminative.cases import (
 from jaxdl.systems.generative_vs_discriminative.config import Config
 from jaxdl.systems.generative_vs_discriminative.figures import generative_figures
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 
 def make_case(cfg: Config, data: Images) -> Experiment:

@@ -37,7 +37,7 @@ from jaxdl.systems.greedy_pretraining.settings import BASELINES, SETTINGS, CaseN
 from jaxdl.systems.greedy_pretraining.sklearn_baselines import make_baseline
 from jaxdl.train import config, step
 from jaxdl.train.experiment import Case, Experiment, Phase, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.state import TrainState
 
 LARGE: dict[str, Any] = dict(

@@ -31,7 +31,7 @@ from jaxdl.systems.lenet.figures import lenet_figures
 from jaxdl.systems.lenet.protocol import distortion_of, protocol
 from jaxdl.train import config, step
 from jaxdl.train.experiment import Experiment, Plan
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.types import Model
 
 

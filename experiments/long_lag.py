@@ -38,7 +38,7 @@ from jaxdl.systems.long_lag.stopping_rule import make_stopping_init, make_stoppi
 from jaxdl.systems.long_lag.tasks import make_protocols, task_of
 from jaxdl.train import config
 from jaxdl.train.experiment import Experiment, Plan
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 WINDOW = 2000  # sequences that the stopping rule looks back on
 

@@ -31,7 +31,7 @@ from jaxdl.systems.perceptron.figures import perceptron_figures
 from jaxdl.systems.perceptron.networks import init_ensemble
 from jaxdl.train import config
 from jaxdl.train.experiment import Experiment, Plan, Record
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.seeds import seed_keys
 
 SHOWN_EPOCHS = 12

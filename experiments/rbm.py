@@ -29,7 +29,7 @@ from jaxdl.systems.rbm.training import make_training
 from jaxdl.train import config
 from jaxdl.train.experiment import Experiment, Plan, Record
 from jaxdl.train.protocol import falling, fields
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.seeds import seed_keys
 
 

@@ -35,7 +35,7 @@ from jaxdl.systems.rnn_memory.training import make_net, make_training
 from jaxdl.train import config
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.protocol import fields
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 CellName = Literal["rnn", "gru", "lstm"]
 

@@ -36,7 +36,7 @@ from jaxdl.systems.transfer.measures import make_transfer_evaluate
 from jaxdl.systems.transfer.protocols import make_protocol
 from jaxdl.train import step
 from jaxdl.train.experiment import Case, Experiment, Phase, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.state import TrainState
 
 PRESETS = {

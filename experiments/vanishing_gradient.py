@@ -32,7 +32,7 @@ from jaxdl.systems.vanishing_gradient.untrained_measures import (
 )
 from jaxdl.train import config, step
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 PRESETS = {
     "digits": Config(),

@@ -38,7 +38,7 @@ from jaxdl.systems.xor.measures import make_table_evaluate
 from jaxdl.train import config, make_uniform_batch
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.protocol import fields
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 INITIAL_DEVIATION = 0.5
 ActivationName = Literal["all", *ACTIVATIONS]  # pyrefly: ignore[invalid-literal]

@@ -12,8 +12,8 @@ from jaxdl.adversarial.sampler import make_sampler
 from jaxdl.errors import InputError
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.memory import array_bytes, largest_bytes, memory_bytes
-from jaxdl.train import run as run_module
-from jaxdl.train.run import check_step, run
+from jaxdl.train import runner
+from jaxdl.train.runner import check_step, run
 
 DATA = examples()
 
@@ -114,7 +114,7 @@ def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, flags, batch, neede
     check_step(experiment, DATA, cfg)
     monkeypatch.setattr(memory, "memory_bytes", lambda: int(0.9 * needed))
     # A check that does not refuse must end here, not with all those seeds in memory.
-    monkeypatch.setattr(run_module, "open_folder", lambda *args: pytest.fail("begun"))
+    monkeypatch.setattr(runner, "open_folder", lambda *args: pytest.fail("begun"))
     with pytest.raises(InputError, match=r"needs at least .* GB of memory and has"):
         run("toy", experiment, DATA, cfg)
     assert not cfg.out.exists()

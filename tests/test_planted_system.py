@@ -60,7 +60,7 @@ FILES = {
         import toy_experiment
         from jaxdl.cli import start
         from jaxdl.train.experiment import Plan
-        from jaxdl.train.run import run
+        from jaxdl.train.runner import run
 
 
         def plan(cfg):

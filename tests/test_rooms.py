@@ -42,8 +42,7 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
 def defining(module: str, name: str) -> str | None:
     """The module that an import brings in, through the exports of packages."""
     if f"{module}.{name}" in MODULES and MODULES[f"{module}.{name}"].stem != "__init__":
-        exported = dict(exports(module)).get(name)
-        return exported or f"{module}.{name}"
+        return f"{module}.{name}"
     if module in MODULES and MODULES[module].stem == "__init__":
         return dict(exports(module)).get(name)
     return module if module in MODULES else None
@@ -91,6 +90,15 @@ def test_shared_rooms_hold_what_two_systems_use():
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_scripts_are_short(system):
     assert len(system.script.read_text().splitlines()) <= 150
+
+
+def test_no_name_shadows_a_module():
+    """`jaxdl.models.mlp` is the function, whatever was imported before."""
+    packages = {name for name, path in MODULES.items() if path.stem == "__init__"}
+    assert len(packages) > 10
+    for package in packages:
+        for name, _ in exports(package):
+            assert f"{package}.{name}" not in MODULES or package == "jaxdl", name
 
 
 def test_no_module_lists_the_systems():

@@ -16,7 +16,7 @@ import optax
 
 from jaxdl.cli import start
 from jaxdl.train.config import RunConfig
-from jaxdl.train.run import Experiment, run
+from jaxdl.train.runner import Experiment, run
 from jaxdl.train.step import make_uniform_batch
 
 SIZE = 16

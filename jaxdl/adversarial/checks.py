@@ -12,7 +12,7 @@ from jaxdl.adversarial.networks import GAN, mlp_gan, with_mean_image
 from jaxdl.adversarial.objectives import critic_measures, game_measures, make_gan_losses
 from jaxdl.gradcheck.problem import Case, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.types import Model, PRNGKey
 
 NOT_DIFFERENTIABLE = {

@@ -13,7 +13,7 @@ def gan_figures(record: Any, pictures: GanPictures) -> dict[str, Any]:
     """Samples, nearest images, paths between latents, and curves of a GAN on images.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`); strips are the first seed's.
+      record: of the run (`jaxdl.train.Record`); strips are the first seed's.
       pictures: of the first seed's generator.
     """
     samples, near = pictures.samples, pictures.nearest

@@ -55,7 +55,7 @@ def load_squeezenet(
       path: ncnn's `.param` or `.bin` (the other one beside it, kernels as float16), a
         `.safetensors` file of torchvision's state dict (`features.0.weight` and so on),
         or a folder with one of these.
-      model: `jaxdl.models.squeezenet.squeezenet(...)`; its shapes are what is expected.
+      model: `jaxdl.models.squeezenet(...)`; its shapes are what is expected.
       sha256: expected checksums by file name; those of the published files if None. A
         file that is not listed may be any.
 
@@ -81,7 +81,7 @@ def load_mobilenet(
 
     Args:
       folder: with `model.json` and the files that it names.
-      model: `jaxdl.models.mobilenet.mobilenet(...)`; its shapes are what is expected.
+      model: `jaxdl.models.mobilenet(...)`; its shapes are what is expected.
       sha256: as for `load_squeezenet`; those published are of width 0.25.
 
     Raises:

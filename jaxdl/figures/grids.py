@@ -172,7 +172,7 @@ def figure_of_test_errors(
     """Test error of each case: seeds, mean and interval, and the published figure.
 
     Args:
-      records: by case (`jaxdl.train.run.Record`), with a metric `test_error` (%).
+      records: by case (`jaxdl.train.Record`), with a metric `test_error` (%).
       published: errors by case, of those that have one.
     """
     figure = new_figure(8.0, 0.45 * len(records) + 1.2)

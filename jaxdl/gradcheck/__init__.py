@@ -13,8 +13,8 @@ from jaxdl.gradcheck.bptt import ThroughTime as ThroughTime
 from jaxdl.gradcheck.bptt import elman_backward as elman_backward
 from jaxdl.gradcheck.bptt import lstm_1997_backward as lstm_1997_backward
 from jaxdl.gradcheck.bptt import lstm_backward as lstm_backward
-from jaxdl.gradcheck.check import LeafReport as LeafReport
-from jaxdl.gradcheck.check import check as check
+from jaxdl.gradcheck.comparison import LeafReport as LeafReport
+from jaxdl.gradcheck.comparison import check as check
 from jaxdl.gradcheck.finite_difference import Difference as Difference
 from jaxdl.gradcheck.finite_difference import central_difference as central_difference
 from jaxdl.gradcheck.finite_difference import complex_step as complex_step

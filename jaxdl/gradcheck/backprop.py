@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.models.mlp import Trace, forward
+from jaxdl.models.mlps import Trace, forward
 from jaxdl.ops.activations import activation
 from jaxdl.ops.losses import half_squared_error
 from jaxdl.types import Params

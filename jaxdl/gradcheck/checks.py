@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxdl.gradcheck import backprop, bptt
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
-from jaxdl.models.mlp import Trace, forward, mlp
+from jaxdl.models.mlps import Trace, forward, mlp
 from jaxdl.nn.recurrent import Recurrence, elman, lstm
 from jaxdl.types import Params, PRNGKey
 

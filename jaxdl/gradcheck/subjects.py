@@ -23,7 +23,7 @@ import jax
 import jaxdl
 import jaxdl.systems
 from jaxdl.errors import InputError
-from jaxdl.gradcheck.check import check
+from jaxdl.gradcheck.comparison import check
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.judge import LeafReport
 from jaxdl.gradcheck.problem import Case

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import InputError
-from jaxdl.gradcheck.check import check, first_line
+from jaxdl.gradcheck.comparison import check, first_line
 from jaxdl.gradcheck.finite_difference import STEP
 from jaxdl.gradcheck.judge import LeafReport
 from jaxdl.gradcheck.problem import Case, draw_normal

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxdl.models.mlp import forward
+from jaxdl.models.mlps import forward
 from jaxdl.ops.activations import Activation, activation
 from jaxdl.ops.images import unit_pixels
 from jaxdl.ops.losses import softmax_cross_entropy

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from jaxdl.gradcheck import backprop
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
-from jaxdl.models.autoencoder import autoencoder, squared_jacobian
+from jaxdl.models.autoencoders import autoencoder, squared_jacobian
 from jaxdl.models.lenet import LeNet, enlarge_inputs, lenet5, modern_lenet
 from jaxdl.models.lenet_layers import PartialConv, TrainablePool, scaled_tanh
-from jaxdl.models.mlp import forward, mlp
+from jaxdl.models.mlps import forward, mlp
 from jaxdl.models.sequence import lstm_1997_readout
 from jaxdl.ops import losses
 from jaxdl.ops.activations import ACTIVATIONS
@@ -28,10 +28,10 @@ NOT_DIFFERENTIABLE = {
     "models.lenet.build_lenet": "it chooses among nets, which are checked",
     "models.lenet_layers.lecun_uniform": _INITIAL,
     "models.lenet_layers.uniform": _INITIAL,
-    "models.mobilenet.mobilenet": _DEEP,
-    "models.mobilenet.mobilenet_features": _DEEP,
-    "models.squeezenet.squeezenet": _DEEP,
-    "models.squeezenet.squeezenet_features": _DEEP,
+    "models.mobilenets.mobilenet": _DEEP,
+    "models.mobilenets.mobilenet_features": _DEEP,
+    "models.squeezenets.squeezenet": _DEEP,
+    "models.squeezenets.squeezenet_features": _DEEP,
     "models.rbm.init_rbm": _INITIAL,
     "models.rbm.start_chains": _CHAINS,
     "models.rbm.gibbs_step": _CHAINS,
@@ -77,7 +77,7 @@ def _mlp(hidden: str) -> Subject:
         analytic = ACTIVATIONS[hidden].analytic
         return Case(fn, args, ("params", "x", "targets"), analytic, hand)
 
-    return Subject(f"mlp[{hidden}]", ("models.mlp.mlp",), make)
+    return Subject(f"mlp[{hidden}]", ("models.mlps.mlp",), make)
 
 
 def _forward(key):
@@ -203,7 +203,7 @@ def _lstm_1997_readout(key):
 def subjects() -> list[Subject]:
     """Fully connected nets, LeNet, autoencoders, readouts."""
     return [
-        subject("models.mlp.forward", _forward),
+        subject("models.mlps.forward", _forward),
         *map(_mlp, ACTIVATIONS),
         *_lenets(),
         *_autoencoders(),
@@ -229,7 +229,7 @@ def _lenets() -> Iterator[Subject]:
 
 
 def _autoencoders() -> Iterator[Subject]:
-    nets = ("models.autoencoder.autoencoder", "models.autoencoder.Autoencoder")
+    nets = ("models.autoencoders.autoencoder", "models.autoencoders.Autoencoder")
     yield Subject("autoencoder", nets, _autoencoder(tied=False))
     yield Subject("autoencoder[tied]", nets, _autoencoder(tied=True))
     for variant, make in {
@@ -237,4 +237,4 @@ def _autoencoders() -> Iterator[Subject]:
         "deep": _jacobian((3,), "tanh"),
     }.items():
         name = f"squared_jacobian[{variant}]"
-        yield subject("models.autoencoder.squared_jacobian", make, name=name)
+        yield subject("models.autoencoders.squared_jacobian", make, name=name)

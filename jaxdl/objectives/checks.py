@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
-from jaxdl.models.autoencoder import autoencoder
-from jaxdl.models.mlp import mlp
+from jaxdl.models.autoencoders import autoencoder
+from jaxdl.models.mlps import mlp
 from jaxdl.objectives import reconstruction
 from jaxdl.objectives.classification import make_classification_loss
 from jaxdl.objectives.contrastive_divergence import (

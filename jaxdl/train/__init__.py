@@ -1,4 +1,4 @@
-"""Training: what the runner is made of; `run` itself is in `jaxdl.train.run`."""
+"""Training: the one runner, and the parts of an experiment."""
 
 from jaxdl.train.config import RunConfig as RunConfig
 from jaxdl.train.experiment import Case as Case
@@ -7,7 +7,8 @@ from jaxdl.train.experiment import Phase as Phase
 from jaxdl.train.experiment import Record as Record
 from jaxdl.train.experiment import Sweep as Sweep
 from jaxdl.train.folder import read_config as read_config
-from jaxdl.train.run import load_run as load_run
+from jaxdl.train.runner import load_run as load_run
+from jaxdl.train.runner import run as run
 from jaxdl.train.state import TrainState as TrainState
 from jaxdl.train.step import make_init as make_init
 from jaxdl.train.step import make_train_step as make_train_step

@@ -139,7 +139,7 @@ function that builds one of these."""
 
 
 class Plan(NamedTuple):
-    """All that `jaxdl.train.run.run` takes: `run(*plan)`.
+    """All that `jaxdl.train.runner.run` takes: `run(*plan)`.
 
     Attributes:
       name: of the experiment.

@@ -17,8 +17,8 @@ import safetensors.numpy
 from jaxdl.data.weight_files import known_sha256, read_ncnn
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.errors import InputError
-from jaxdl.models.mobilenet import mobilenet
-from jaxdl.models.squeezenet import squeezenet
+from jaxdl.models.mobilenets import mobilenet
+from jaxdl.models.squeezenets import squeezenet
 from jaxdl.types import Model
 
 FIRES = {3: 2, 4: 3, 6: 4, 7: 5, 9: 6, 10: 7, 11: 8, 12: 9}  # torchvision's, ours

@@ -17,7 +17,7 @@ from jaxdl.gradcheck.backprop import (
     worked_example,
 )
 from jaxdl.gradcheck.problem import quick_jit
-from jaxdl.models.mlp import forward, mlp
+from jaxdl.models.mlps import forward, mlp
 from jaxdl.ops.activations import ACTIVATIONS
 from jaxdl.ops.losses import half_squared_error
 

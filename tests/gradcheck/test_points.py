@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdl.gradcheck.check import check
+from jaxdl.gradcheck.comparison import check
 from jaxdl.gradcheck.methods import QUICK_SIZE
 from jaxdl.gradcheck.points import NUM_WIDE, WIDE, further_points, latin_hypercube
 from jaxdl.gradcheck.problem import Case, make_problem

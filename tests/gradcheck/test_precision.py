@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxdl.gradcheck.check import check
+from jaxdl.gradcheck.comparison import check
 from jaxdl.gradcheck.precision import dtype_name, narrowest
 from jaxdl.gradcheck.problem import Case
 

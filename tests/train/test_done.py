@@ -8,7 +8,7 @@ import jax
 import pytest
 from toy_experiment import Config, examples, make_experiment
 
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 DATA = examples()
 FIELDS = dict(steps=60, seeds=2, eval_every=20, log_every=5, block_steps=10)

@@ -11,7 +11,7 @@ import pytest
 import toy_experiment
 from tensorboardX.proto import event_pb2
 
-LIBRARIES = ["jaxdl.cli", "jaxdl.train.run", "optax", "orbax.checkpoint.v1"]
+LIBRARIES = ["jaxdl.cli", "jaxdl.train.runner", "optax", "orbax.checkpoint.v1"]
 LIBRARIES += ["scipy.stats", "tensorboardX.event_file_writer", "tensorboardX.summary"]
 FLAGS = ["--seeds", "2", "--log-every", "3", "--block-steps", "10", "--eval-every"]
 

@@ -18,7 +18,7 @@ from jaxdl.train.config import config_hash
 from jaxdl.train.disk import read_sealed
 from jaxdl.train.experiment import Case, Phase, Sweep
 from jaxdl.train.leaves import state_sha256
-from jaxdl.train.run import load_run, run
+from jaxdl.train.runner import load_run, run
 from jaxdl.train.seeds import seed_keys
 
 DATA = examples()

@@ -8,7 +8,7 @@ from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.train import programs
 from jaxdl.train.experiment import Case, Phase, Plan, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 from jaxdl.train.step import make_uniform_batch
 
 DATA = examples()

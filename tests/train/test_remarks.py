@@ -9,7 +9,7 @@ from toy_experiment import Config, examples, make_experiment
 from jaxdl.ledger.schema import read_result
 from jaxdl.train.experiment import Case, Sweep
 from jaxdl.train.log import read_history, seed_history
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 DATA = examples()
 FIELDS = dict(steps=20, seeds=2, seed=3, eval_every=10, log_every=5, block_steps=10)

@@ -13,7 +13,7 @@ from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.rows import ledger_rows
 from jaxdl.train.disk import read_sealed
 from jaxdl.train.experiment import Case, Sweep
-from jaxdl.train.run import run
+from jaxdl.train.runner import run
 
 DATA = examples()
 RATES = {"slow": 1e-3, "middle": 1e-2, "fast": 1e-1}

@@ -27,7 +27,7 @@ def autoencoder_figures(
     "denoising"; weights of the nets of one layer.
 
     Args:
-      records: by case (`jaxdl.train.run.Record`); parameters are `states[0].params`.
+      records: by case (`jaxdl.train.Record`); parameters are `states[0].params`.
       pictures: by case.
     """
     figures = {"reconstructions": _reconstructions(records, pictures)}

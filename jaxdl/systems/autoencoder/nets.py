@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxdl import ops
 from jaxdl.models import autoencoder, forward, squared_jacobian
-from jaxdl.models.autoencoder import Autoencoder
+from jaxdl.models.autoencoders import Autoencoder
 from jaxdl.objectives import sparsity_divergence
 from jaxdl.systems.autoencoder.config import CaseName, Config
 from jaxdl.systems.autoencoder.measures import Coder

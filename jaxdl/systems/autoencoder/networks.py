@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.models.autoencoder import check_code_size
-from jaxdl.models.mlp import mlp
+from jaxdl.models.autoencoders import check_code_size
+from jaxdl.models.mlps import mlp
 from jaxdl.types import Params, PRNGKey
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.models.autoencoder import Autoencoder, check_code_size
+from jaxdl.models.autoencoders import Autoencoder, check_code_size
 from jaxdl.ops.losses import bernoulli_cross_entropy
 from jaxdl.types import Params, PRNGKey
 

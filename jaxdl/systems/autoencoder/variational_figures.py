@@ -13,7 +13,7 @@ def variational_figures(record: Any, pictures: VariationalPictures) -> dict[str,
     Pictures show the probability of each pixel.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`).
+      record: of the run (`jaxdl.train.Record`).
       pictures: of its first seed.
     """
     seed = f"seed {record.config.seed}"

@@ -29,7 +29,7 @@ def text_figures(record: Any, model: Any) -> dict[str, Any]:
     first half of a short text) and shown on the lines that come next.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`).
+      record: of the run (`jaxdl.train.Record`).
       model: `jaxdl.models.CharModel`.
     """
     data = record.data

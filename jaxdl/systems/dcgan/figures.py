@@ -43,7 +43,7 @@ def dcgan_figures(record: Any, pictures: DcganPictures) -> dict[str, Any]:
     """The figures of `gan_figures`, the waves in its images, and sums of latents.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`).
+      record: of the run (`jaxdl.train.Record`).
       pictures: of the first seed's generator.
     """
     figures = gan_figures(record, pictures.gan)

@@ -19,7 +19,7 @@ def mode_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     """Samples as training goes on, samples of each seed, and what they cover.
 
     Args:
-      records: of runs on one mixture (`jaxdl.train.run.Record`), by the case's name.
+      records: of runs on one mixture (`jaxdl.train.Record`), by the case's name.
     """
     return {
         "training": _training(records),

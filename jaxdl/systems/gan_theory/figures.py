@@ -50,7 +50,7 @@ def theory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     """Curves, maps and an animation of each target that a flow has learned in a game.
 
     Args:
-      records: of runs (`jaxdl.train.run.Record`), each with one target and generator.
+      records: of runs (`jaxdl.train.Record`), each with one target and generator.
     """
     by_target: dict[str, dict[str, Any]] = {}
     for record in records.values():

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.ops.gaussians import LOG_2_PI
 from jaxdl.types import Params, PRNGKey
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.adversarial.networks import GAN
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.types import Model, Params
 
 

@@ -26,7 +26,7 @@ def distribution_figures(record: Any, image: tuple[int, int, int]) -> dict[str, 
     """A die, people and images: what was fitted, and samples; of the first seed.
 
     Args:
-      record: of the case (`jaxdl.train.run.Record`).
+      record: of the case (`jaxdl.train.Record`).
       image: height, width and channels of an image.
     """
     values = {k: v[-1, 0] for k, v in record.history.evaluations.values.items()}

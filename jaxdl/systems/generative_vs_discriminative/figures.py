@@ -32,7 +32,7 @@ def generative_figures(
     """Distributions and their samples; boundaries in the plane; learning curves.
 
     Args:
-      records: of the cases (`jaxdl.train.run.Record`), by name.
+      records: of the cases (`jaxdl.train.Record`), by name.
       image: height, width and channels of an image.
     """
     figures = {}

@@ -25,7 +25,7 @@ def greedy_figures(
     """Errors, what gradients do before and after training, first-layer weights.
 
     Args:
-      records: by case (`jaxdl.train.run.Record`); of nets with the phases "start" and
+      records: by case (`jaxdl.train.Record`); of nets with the phases "start" and
         "whole", after "layer-1" and so on where they are pretrained.
       published: test errors (%) by case, of those that have one.
       image_shape: of one image.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jaxtyping import Array, Float
 
-from jaxdl.models.mlp import forward
+from jaxdl.models.mlps import forward
 from jaxdl.types import Params
 
 

@@ -29,7 +29,7 @@ def lenet_figures(record: Any, net: LeNet) -> dict[str, Any]:
     """Feature maps and filters, the worst images, the confusion matrix, the curves.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`); maps, filters and worst images are
+      record: of the run (`jaxdl.train.Record`); maps, filters and worst images are
         the first seed's, confusions those of all seeds.
       net: the run's.
     """

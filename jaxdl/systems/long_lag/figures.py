@@ -19,7 +19,7 @@ def long_lag_figures(record: Any, *, layer: Any) -> dict[str, Any]:
     """Training of a net on a long-lag task, the states of its cells, its answers.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`).
+      record: of the run (`jaxdl.train.Record`).
       layer: the net's recurrent layer (`jaxdl.nn.recurrent.Recurrence`).
     """
     training = _training(record, published_sequences(record.config))

@@ -13,7 +13,7 @@ def memory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     """Figures of solved seeds, and of the reach of gradients, against the lag.
 
     Args:
-      records: of runs (`jaxdl.train.run.Record`), each with one cell and one lag.
+      records: of runs (`jaxdl.train.Record`), each with one cell and one lag.
     """
     curves: dict[str, dict[int, Mapping[str, Any]]] = {}
     for record in records.values():

@@ -21,7 +21,7 @@ def transfer_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     """Errors of methods against the number of training images, and some guesses.
 
     Args:
-      records: of runs (`jaxdl.train.run.Record`), each with one method and one size.
+      records: of runs (`jaxdl.train.Record`), each with one method and one size.
     """
     return {"curves": _curves(records), "guesses": _guesses(records)}
 

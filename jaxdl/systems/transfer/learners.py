@@ -10,8 +10,8 @@ import jax
 from jaxdl.data.pictures import mobilenet_input, squeezenet_input
 from jaxdl.data.weights import load_mobilenet, load_squeezenet
 from jaxdl.models.lenet import modern_lenet
-from jaxdl.models.mobilenet import mobilenet, mobilenet_features
-from jaxdl.models.squeezenet import squeezenet, squeezenet_features
+from jaxdl.models.mobilenets import mobilenet, mobilenet_features
+from jaxdl.models.squeezenets import squeezenet, squeezenet_features
 from jaxdl.ops.images import unit_images
 from jaxdl.systems.transfer.augmentation import randomly_mirrored, randomly_shifted
 from jaxdl.systems.transfer.networks import Body, Learner, frozen, whole

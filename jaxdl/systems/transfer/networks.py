@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array, UInt8
 
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.nn.batch_norm import population_statistics
 from jaxdl.systems.transfer.augmentation import randomly_mirrored
 from jaxdl.types import Model, Params

@@ -64,7 +64,7 @@ def vanishing_gradient_figures(
     """Signals in untrained nets, then how the nets that were trained fared.
 
     Args:
-      records: of the sweep's cases (`jaxdl.train.run.Record`).
+      records: of the sweep's cases (`jaxdl.train.Record`).
       nets: what the case `initialisation` studied (`untrained_measures.Nets`).
       depths: its numbers of hidden layers.
       published: published test errors, in percent, by case.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from jaxdl.ledger.published import read_published
-from jaxdl.models.mlp import mlp
+from jaxdl.models.mlps import mlp
 from jaxdl.nn import INITIALIZERS
 from jaxdl.types import Model
 

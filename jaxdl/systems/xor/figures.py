@@ -17,7 +17,7 @@ def xor_figures(record: Any, apply: Any) -> dict[str, Any]:
     """Figures of nets on a truth table: where they decide, how they learn.
 
     Args:
-      record: of the run (`jaxdl.train.run.Record`) of an ensemble; decision regions are
+      record: of the run (`jaxdl.train.Record`) of an ensemble; decision regions are
         of the first seed's.
       apply: of one net.
     """

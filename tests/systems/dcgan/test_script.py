@@ -14,7 +14,7 @@ from jaxdl.adversarial.networks import GAN
 from jaxdl.data import IMAGE_SHAPES, Split, load_images
 from jaxdl.ops import unit_images
 from jaxdl.systems.dcgan import classifier, training
-from jaxdl.train.run import check_step
+from jaxdl.train.runner import check_step
 from jaxdl.types import Model
 
 LOAD_LENET = classifier.load_lenet

@@ -16,7 +16,7 @@ from jaxdl.systems.gan_modes.data import ring
 from jaxdl.systems.gan_modes.networks import pacgan
 from jaxdl.systems.gan_modes.protocols import modes_protocols
 from jaxdl.systems.gan_modes.report import differences
-from jaxdl.train.run import check_step
+from jaxdl.train.runner import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (

@@ -14,7 +14,7 @@ from jaxdl.adversarial.losses import minimax_generator_loss
 from jaxdl.systems.gan_theory import measures as gan_theory
 from jaxdl.systems.gan_theory import training
 from jaxdl.systems.gan_theory.data import annulus
-from jaxdl.train.run import check_step
+from jaxdl.train.runner import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (

@@ -18,7 +18,7 @@ from jaxdl.ledger.rows import ledger_rows
 from jaxdl.systems.greedy_pretraining import greedy
 from jaxdl.train import loop
 from jaxdl.train.programs import built
-from jaxdl.train.run import check_step, load_run
+from jaxdl.train.runner import check_step, load_run
 from jaxdl.train.state import TrainState
 
 ROOT = Path(__file__).resolve().parents[3]

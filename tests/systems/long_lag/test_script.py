@@ -17,7 +17,7 @@ from jaxdl.systems.long_lag.tasks import (
     published_sequences,
     task_of,
 )
-from jaxdl.train.run import check_step
+from jaxdl.train.runner import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = {

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxdl import data
-from jaxdl.train.run import check_step
+from jaxdl.train.runner import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (

@@ -24,7 +24,7 @@ from jaxdl.systems.transfer import measures as transfer_measures
 from jaxdl.systems.transfer import networks as transfer
 from jaxdl.systems.transfer.data import load_data
 from jaxdl.systems.transfer.learners import NETS, Net, mobilenet_net, squeezenet_net
-from jaxdl.train.run import check_step
+from jaxdl.train.runner import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (

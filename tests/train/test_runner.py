@@ -19,14 +19,13 @@ import toy_experiment
 from toy_experiment import Config, examples, make_experiment
 
 from jaxdl.errors import InputError, RunError
-from jaxdl.train import loop
-from jaxdl.train import run as run_module
+from jaxdl.train import loop, runner
 from jaxdl.train.checkpoint import Checkpoints
 from jaxdl.train.disk import read_sealed
 from jaxdl.train.experiment import Case, Phase, Sweep
 from jaxdl.train.leaves import state_sha256
 from jaxdl.train.load import load_trees
-from jaxdl.train.run import load_run, run
+from jaxdl.train.runner import load_run, run
 from jaxdl.train.seeds import seed_keys
 
 DATA = examples()
@@ -544,7 +543,7 @@ def test_another_machine_is_told(tmp_path, monkeypatch, capsys):
 
     def go_on(stop, flags="a", device="one core", version="1"):
         monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to={flags}")
-        provenance = run_module.provenance
+        provenance = runner.provenance
         monkeypatch.setattr(provenance, "device_name", lambda: device)
         monkeypatch.setattr(provenance, "versions", lambda: {"jax": version})
         run("toy", stop_at(stop, experiment), DATA, cfg)
@@ -757,9 +756,9 @@ def test_other_data_is_another_run(tmp_path):
 def test_auto_is_written_down_and_kept(tmp_path, monkeypatch):
     cfg = Config(steps=20, seeds=2, eval_every=10, out=tmp_path / "run")
     experiment = make_experiment(cfg)
-    monkeypatch.setattr(run_module, "choose_executor", lambda *args: "vmap")
+    monkeypatch.setattr(runner, "choose_executor", lambda *args: "vmap")
     run("toy", stop_at(10, experiment), DATA, cfg)
-    monkeypatch.setattr(run_module, "choose_executor", lambda *args: "sequential")
+    monkeypatch.setattr(runner, "choose_executor", lambda *args: "sequential")
     resumed = run("toy", experiment, DATA, cfg)
     assert json.loads((cfg.out / "config.json").read_text())["executor"] == "vmap"
     assert resumed.result["executor"] == "vmap"

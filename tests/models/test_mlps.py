@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdl.errors import InputError
-from jaxdl.models.mlp import forward, mlp
+from jaxdl.models.mlps import forward, mlp
 from jaxdl.nn.initializers import INITIALIZERS
 
 SIZES = (3, 5, 4, 2)

@@ -8,10 +8,10 @@ import pytest
 from jaxdl.errors import InputError
 from jaxdl.gradcheck import methods, settle
 from jaxdl.gradcheck.backprop import squared_error_and_grad
-from jaxdl.gradcheck.check import check
+from jaxdl.gradcheck.comparison import check
 from jaxdl.gradcheck.judge import TOLERANCE, relative_error
 from jaxdl.gradcheck.problem import Case, make_problem
-from jaxdl.models.mlp import forward
+from jaxdl.models.mlps import forward
 from jaxdl.ops.losses import half_squared_error
 
 SEEDS = range(3)

@@ -11,7 +11,7 @@ import pytest
 from jaxdl.data.weights import load_squeezenet
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.problem import quick_jit
-from jaxdl.models.squeezenet import squeezenet, squeezenet_features
+from jaxdl.models.squeezenets import squeezenet, squeezenet_features
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

@@ -9,7 +9,7 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
-from jaxdl.models.mlp import forward, mlp
+from jaxdl.models.mlps import forward, mlp
 from jaxdl.nn.initializers import INITIALIZERS
 from jaxdl.ops.activations import activation
 from jaxdl.types import Params, PRNGKey

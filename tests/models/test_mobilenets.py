@@ -12,7 +12,7 @@ import pytest
 from jaxdl.data.weights import load_mobilenet
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.problem import quick_jit
-from jaxdl.models.mobilenet import mobilenet, mobilenet_features
+from jaxdl.models.mobilenets import mobilenet, mobilenet_features
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
