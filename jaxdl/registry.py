@@ -3,7 +3,8 @@
 A folder `systems/<name>/` describes itself by `SYSTEM` in its `__init__.py`; the script
 is `experiments/<name>.py`. Systems outside the project live in folders of the same two
 parts, which the environment variable JAXDL_SYSTEMS names (several as in PATH):
-`jaxdl.systems.<name>` then imports from there.
+`jaxdl.systems.<name>` then imports from there. A script that is started from such a
+folder needs no variable.
 """
 
 import importlib.util
@@ -18,9 +19,23 @@ from jaxdl.errors import InputError, nearest
 
 PROJECT = Path(__file__).resolve().parents[1]
 _ENTRIES = os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
-OUTSIDE = tuple(
-    dict.fromkeys(Path(os.path.expanduser(x)).absolute() for x in _ENTRIES if x.strip())
-)
+
+
+def _outside() -> tuple[Path, ...]:
+    """Folders that JAXDL_SYSTEMS names, and that of the script which was started."""
+    named = [Path(os.path.expanduser(x)).absolute() for x in _ENTRIES if x.strip()]
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is not None:
+        folder = Path(script).resolve().parent
+        systems = folder.parent / "systems"
+        known = [Path(__file__).resolve().parent, *(path.resolve() for path in named)]
+        if folder.name == "experiments" and systems.is_dir():
+            if folder.parent not in known:
+                named.append(folder.parent)
+    return tuple(dict.fromkeys(named))
+
+
+OUTSIDE = _outside()
 """Folders outside the project that hold `systems/` and `experiments/`."""
 
 

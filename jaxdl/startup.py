@@ -135,7 +135,7 @@ def _pin(jax: ModuleType) -> None:
 
 
 def _script_folders() -> list[Path]:
-    return [folder / "experiments" for folder in (PROJECT, *OUTSIDE)]
+    return [(folder / "experiments").resolve() for folder in (PROJECT, *OUTSIDE)]
 
 
 def raise_interrupts() -> None:

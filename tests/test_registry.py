@@ -80,6 +80,31 @@ def test_the_environment_names_further_systems(tmp_path):
     assert rows["planted"]["title"] == "A toy" and "gan" in rows
 
 
+FINDS_ITSELF = """
+import jaxdl.startup
+from jaxdl.registry import find_system
+from jaxdl.systems.planted import SYSTEM
+
+assert jaxdl.startup.signal.getsignal(2) is jaxdl.startup.end_run
+print(find_system("planted").title)
+"""
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_script_finds_the_folders_that_it_is_started_from(tmp_path, named):
+    plant(tmp_path / "own", "planted")
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    (tmp_path / "own" / "experiments" / "planted.py").write_text(FINDS_ITSELF)
+    done = subprocess.run(
+        [sys.executable, "own/experiments/planted.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"JAXDL_SYSTEMS": str(tmp_path / "link") if named else ""},
+    )
+    assert (done.stdout, done.returncode) == ("A toy\n", 0), done.stderr
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [

@@ -28,9 +28,10 @@ def check_files(folder: Path, sha256: dict[str, str]) -> None:
         )
     missing = [name for name in sha256 if not os.path.isfile(folder / name)]
     if missing:
+        there = [name for name in sha256 if name not in missing]
         raise InputError(
-            f"the source folder {folder} lacks {', '.join(missing)}: expected all of "
-            f"{', '.join(sha256)}"
+            f"the source folder {folder} lacks {', '.join(missing)}: "
+            + (f"add them to {', '.join(there)}" if there else "name one that has them")
         )
     for name, expected in sha256.items():
         try:

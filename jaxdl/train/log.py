@@ -156,6 +156,16 @@ class LogFile:
         last = self._lines[-1]["step"] if self._lines else "none"
         return f"{self.path} ends at step {last}, before the checkpoint's {step}"
 
+    def require_arrays(self, last_step: int) -> None:
+        """Read the arrays of evaluations up to `last_step`, which a resumed run needs.
+
+        Raises:
+          RunError: if some are missing or damaged.
+        """
+        for line in self._lines:
+            if line["step"] <= last_step:
+                _read_arrays(self.path.parent, line)
+
     def cut(self, last_step: int) -> tuple[int, str]:
         """Keep the lines up to `last_step`; set a damaged file aside.
 
@@ -309,18 +319,23 @@ class _Events:
     """
 
     def __init__(self, folder: Path, resume_step: int, seeds: Sequence[int]):
+        self._folder, self._resume_step, self._seeds = folder, resume_step, seeds
+        self._writer: Any = None
+
+    def _open(self) -> Any:
+        """The writer, whose file is made for the first event: who only draws has none.
+
+        What an earlier process wrote after the step of the resume did not happen.
+        """
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-        self._seeds = seeds
         # The suffix keeps two processes of the same second apart.
         suffix = f".{os.getpid()}.{time.monotonic_ns()}"
-        self._writer = EventsWriter(str(folder / "events"), suffix)
-        # What an earlier process wrote from this step on did not happen.
-        start = SessionLog(status=SessionLog.START)
-        self._writer.write_event(
-            Event(wall_time=time.time(), step=resume_step + 1, session_log=start)
-        )
+        writer = EventsWriter(str(self._folder / "events"), suffix)
+        start, step = SessionLog(status=SessionLog.START), self._resume_step + 1
+        writer.write_event(Event(wall_time=time.time(), step=step, session_log=start))
+        return writer
 
     def write(
         self,
@@ -340,13 +355,17 @@ class _Events:
                     tag = f"eval/{name}/seed_{seed}"
                     values.extend(image(tag, strip, dataformats="HWC").value)
         event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        if self._writer is None:
+            self._writer = self._open()
         self._writer.write_event(event)
 
     def flush(self) -> None:
-        self._writer.flush()
+        if self._writer is not None:
+            self._writer.flush()
 
     def close(self) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 class Progress:

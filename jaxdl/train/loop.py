@@ -165,6 +165,7 @@ class Loop:
             if logged.path.exists():
                 say("no checkpoint had been saved: starting again")
             return init(), 0
+        logged.require_arrays(restored.step)
         self.checkpoints.set_aside_after(restored.step)
         self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
         self.peak_memory = restored.notes["peak_memory_bytes"]

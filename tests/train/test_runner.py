@@ -359,8 +359,27 @@ def test_a_damaged_log_is_named(tmp_path, damage, message):
     experiment = make_experiment(cfg)
     run("toy", stop_at(40, experiment), DATA, cfg)
     damage(cfg.out)
+    before = {p: p.stat().st_mtime_ns for p in cfg.out.rglob("*") if p.name != ".lock"}
     with pytest.raises(RunError, match=message):
         run("toy", experiment, DATA, cfg)
+    assert before.keys() == {p for p in cfg.out.rglob("*") if p.name != ".lock"}
+    assert all(p.is_dir() or p.stat().st_mtime_ns == t for p, t in before.items())
+
+
+def test_drawing_again_leaves_no_event_file(tmp_path):
+    """The figures fail: the training is kept, and the next call only draws."""
+    cfg = Config(steps=20, out=tmp_path / "run")
+    experiment = make_experiment(cfg)
+
+    def figures(record):
+        raise ArithmeticError("theirs")
+
+    for _ in range(2):
+        with pytest.raises(ArithmeticError):
+            run("toy", experiment._replace(figures=figures), DATA, cfg)
+    assert len(list(cfg.out.glob("events.out.tfevents.*"))) == 1
+    assert run("toy", experiment, DATA, cfg).exit_code == 0
+    assert len(list(cfg.out.glob("events.out.tfevents.*"))) == 1
 
 
 def test_a_log_damaged_before_every_checkpoint_is_one_sentence(tmp_path, capsys):
