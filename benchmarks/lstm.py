@@ -36,7 +36,7 @@ import numpy as np
 from harness import BenchmarkConfig, compare, load_script, report, time_in_turns
 
 from jaxdl.cli import start
-from jaxdl.nn.recurrent import Recurrence, lstm, scan_steps
+from jaxdl.nn.recurrence import Recurrence, lstm, scan_steps
 from jaxdl.systems.char_lm.data import load_text
 from jaxdl.train import provenance
 from jaxdl.types import Params

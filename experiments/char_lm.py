@@ -34,12 +34,14 @@ from jaxdl.systems.char_lm.truncated_bptt import make_carried_init, make_carried
 from jaxdl.systems.char_lm.writing import prompt_of, write
 from jaxdl.train.experiment import Experiment, Plan
 from jaxdl.train.runner import run
+from jaxdl.types import Network
 
 PRESETS = {
     "python": Config(),
     "tiny_shakespeare": Config(data="tiny_shakespeare", steps=2_000, hidden_size=512),
     "file": Config(data="file"),
 }
+ABOUT = "characters [n time] to (logits [n time characters] of the next, carry)"
 
 
 def make_experiment(cfg: Config, data: Text) -> Experiment:
@@ -59,6 +61,7 @@ def make_experiment(cfg: Config, data: Text) -> Experiment:
         figures=lambda record: text_figures(record, model),
         batch=make_stream_batch(cfg.batch_size, cfg.window, cfg.restart_every),
         protocols=protocols(cfg, data),
+        networks={"model": Network(model, ABOUT)},
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.networks import gan_networks
 from jaxdl.adversarial.sampler import Sampler, draw
 from jaxdl.cli import start
 from jaxdl.data import Images
@@ -62,6 +63,7 @@ def make_experiment(cfg: Config, data: Images) -> Experiment:
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=1),
         protocols=dcgan_protocols(cfg, data, classifier),
         remarks=health_remarks,
+        networks=gan_networks(gan),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from jaxdl.adversarial.figures import gan_figures
 from jaxdl.adversarial.health import health_remarks
-from jaxdl.adversarial.networks import GAN, mlp_gan
+from jaxdl.adversarial.networks import GAN, gan_networks, mlp_gan
 from jaxdl.adversarial.pictures import make_gan_pictures
 from jaxdl.adversarial.sampler import Sampler, draw, make_sampler
 from jaxdl.cli import start
@@ -103,7 +103,6 @@ def build(cfg: Config) -> tuple[GAN, Sampler]:
 def make_experiment(cfg: Config, data: Images) -> Experiment:
     """The experiment of a configuration."""
     gan, sampler = build(cfg)
-    init, train_step = make_training(cfg, gan)
 
     def figures(record: Record):
         assert record.states is not None
@@ -112,13 +111,13 @@ def make_experiment(cfg: Config, data: Images) -> Experiment:
         return gan_figures(record, make_gan_pictures(sampler, params, images, key))
 
     return Experiment(
-        init=init,
-        step=train_step,
+        *make_training(cfg, gan),
         evaluate=make_gan_evaluate(gan.discriminator, sampler, cfg.parzen_samples),
         figures=figures,
         batch=step.make_uniform_batch(cfg.batch_size, num_batches=cfg.disc_steps),
         protocols=gan_protocols(data, cfg.parzen_samples, cfg.networks),
         remarks=health_remarks,
+        networks=gan_networks(gan),
     )
 
 

@@ -32,7 +32,7 @@ from jaxdl.systems.lenet.protocol import distortion_of, protocol
 from jaxdl.train import config, step
 from jaxdl.train.experiment import Experiment, Plan
 from jaxdl.train.runner import run
-from jaxdl.types import Model
+from jaxdl.types import Model, Network
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,7 @@ def make_experiment(cfg: Config, data: Images) -> Experiment:
         ),
         figures=lambda record: lenet_figures(record, net),
         protocols={"test_error": protocol(cfg, data)},
+        networks={"net": Network(net, "images [n h w c] in 0..1 to logits [n 10]")},
     )
 
 

@@ -51,6 +51,7 @@ class System(NamedTuple):
       picture: file in `experiments/results/figures` that stands for the system.
       records: for each file in `experiments/results`, the flags of the run that it
         records; the first is the one that READMEs show.
+      experiments: names of its script's experiments, where they are not the system's.
       name, folder, script: filled in by `find_systems`.
     """
 
@@ -60,6 +61,7 @@ class System(NamedTuple):
     figures: tuple[str, ...] = ()
     picture: str | None = None
     records: Mapping[str, str] = {}
+    experiments: tuple[str, ...] = ()
     name: str = ""
     folder: Path = Path()
     script: Path = Path()
@@ -119,6 +121,23 @@ def find_system(name: str) -> System:
             f"{nearest(name, systems)}"
         )
     return systems[name]
+
+
+def find_owner(experiment: str) -> System:
+    """The system whose script trains an experiment, by the name in `config.json`.
+
+    Raises:
+      InputError: if there is none.
+    """
+    systems = find_systems()
+    for system in systems:
+        if experiment in (system.experiments or (system.name,)):
+            return system
+    raise InputError(
+        f"no system trains an experiment called {experiment}: expected one of "
+        f"{', '.join(system.name for system in systems)}; name the folder of another "
+        "in JAXDL_SYSTEMS"
+    )
 
 
 def load_script(system: System) -> ModuleType:

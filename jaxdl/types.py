@@ -1,5 +1,6 @@
 """The few types that every room shares."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -129,6 +130,34 @@ class Model(NamedTuple):
 
     init: Callable[[PRNGKey], Params]
     apply: ApplyFn
+
+
+@runtime_checkable
+class AnyModel(Protocol):
+    """A `Model`, or a tuple of pure functions with `init` and `apply` among them."""
+
+    @property
+    def init(self) -> Callable[..., Params]:
+        """`init(key) -> params`."""
+
+    @property
+    def apply(self) -> Callable[..., Any]:
+        """`apply(params, x, ...)`."""
+
+
+class Network(NamedTuple):
+    """A network in the state of an experiment, to be used once it is trained.
+
+    Attributes:
+      model: its pure functions.
+      about: what goes in and what comes out, such as "images [n 28 28 1] in 0..1 to
+        logits [n 10]".
+      params: `params(state)`, its parameters in the state of one seed.
+    """
+
+    model: AnyModel
+    about: str
+    params: Callable[[State], Params] = operator.attrgetter("params")
 
 
 class Series(NamedTuple):

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdl import load
 from jaxdl.ledger.published import all_published
 from jaxdl.ledger.schema import read_results
 from jaxdl.registry import PROJECT, find_systems
+from jaxdl.train.leaves import state_sha256
 from jaxdl.train.programs import lower_steps
 
 SYSTEMS = [system for system in find_systems() if system.toy is not None]
@@ -196,3 +198,32 @@ def test_steps_lower_for_every_platform(finished, monkeypatch):
     assert lowered and plan.name == finished.result["experiment"]
     for exported in lowered.values():
         assert {*exported.platforms} == {"cpu", "cuda", "tpu"}
+
+
+def trained_folders(result: dict, folder: Path) -> Iterator[Path]:
+    """The folder of a run, or of each case of a sweep."""
+    for name in result.get("cases", [""]):
+        yield folder / name
+
+
+def form(tree: Any) -> Any:
+    """Shapes and types of the leaves of a tree."""
+    return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+
+
+def test_load_gives_states_and_networks(finished):
+    """Without the script's name: the recorded states, and networks that fit them."""
+    for folder, result in zip(
+        trained_folders(finished.result, finished.folder),
+        parts(finished.result),
+        strict=True,
+    ):
+        trained = load(folder)
+        assert trained.system == finished.system.name
+        digests = [state_sha256(state) for state in trained.states]
+        assert digests == result["state_sha256_per_seed"]
+        assert type(trained.config).__module__ != "jaxdl.train.config"
+        for network in trained.networks.values():
+            expected = form(jax.eval_shape(network.model.init, jax.random.key(0)))
+            assert network.about and len(network.params) == 1
+            assert form(network.params[0]) == expected

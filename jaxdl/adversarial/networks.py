@@ -1,5 +1,6 @@
 """Generative adversarial networks on flattened images (Goodfellow et al. 2014)."""
 
+import operator
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -9,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
-from jaxdl.types import Model, Params
+from jaxdl.types import Model, Network, Params
 
 
 class GAN(NamedTuple):
@@ -26,6 +27,21 @@ class GAN(NamedTuple):
     generator: Model
     discriminator: Model
     latent_size: int
+
+
+def gan_networks(gan: GAN) -> dict[str, Network]:
+    """Both players for `Experiment.networks`, in a state of type `GanState`."""
+    latents = f"standard normal latents [n {gan.latent_size}]"
+    return {
+        "generator": Network(
+            gan.generator, f"{latents} to samples", operator.attrgetter("gen_params")
+        ),
+        "discriminator": Network(
+            gan.discriminator,
+            "samples or data to logits [n]",
+            operator.attrgetter("disc_params"),
+        ),
+    }
 
 
 def with_mean_image(gen_params: Params, means: Float[Array, " pixels"]) -> Params:

@@ -50,7 +50,7 @@ def elman_backward(
     *,
     reverse: bool = False,
 ) -> ThroughTime:
-    """Backpropagation through time of Elman's layer (`nn.recurrent.elman`).
+    """Backpropagation through time of Elman's layer (`nn.recurrence.elman`).
 
     Forward: h_t = tanh(z_t), which is both output and carry. Backward:
     dE/dh_t = dE/doutput_t + dE/dz_{t+1} U^T; dE/dz_t = (1 - h_t^2) dE/dh_t.
@@ -90,7 +90,7 @@ def lstm_backward(
     *,
     reverse: bool = False,
 ) -> ThroughTime:
-    """Backpropagation through time of the LSTM with forget gate (`nn.recurrent.lstm`).
+    """Backpropagation through time of the LSTM with forget gate (`nn.recurrence.lstm`).
 
     Forward, with gates i, f, o = sigmoid(z^i), sigmoid(z^f), sigmoid(z^o) and
     g = tanh(z^g): c_t = f c_{t-1} + i g and h_t = o tanh(c_t). Backward, with
@@ -153,7 +153,7 @@ def lstm_1997_backward(
     reverse: bool = False,
     truncated: bool = False,
 ) -> ThroughTime:
-    """Backpropagation through time of the first LSTM (`nn.recurrent.lstm_1997`).
+    """Backpropagation through time of the first LSTM (`nn.recurrence.lstm_1997`).
 
     Forward, with y = sigmoid(z) for gates: s_t = s_{t-1} + y^in g(z^c) and
     output_t = y^out h(s_t); h_{t-1} in the sums at the top of this file stands for the

@@ -10,13 +10,13 @@ from jaxdl.gradcheck import backprop, bptt
 from jaxdl.gradcheck.problem import Case, draw_normal, draw_normals, draw_params
 from jaxdl.gradcheck.subjects import Subject, subject
 from jaxdl.models.mlps import Trace, forward, mlp
-from jaxdl.nn.recurrent import Recurrence, elman, lstm
+from jaxdl.nn.recurrence import Recurrence, elman, lstm
 from jaxdl.types import Params, PRNGKey
 
 _ENGINE = "it is what derivatives are checked with"
 
 NOT_DIFFERENTIABLE = {
-    "gradcheck.bptt.lstm_1997_backward": "nn.recurrent.lstm_1997 is checked with it",
+    "gradcheck.bptt.lstm_1997_backward": "nn.recurrence.lstm_1997 is checked with it",
     "gradcheck.branches": _ENGINE,
     "gradcheck.finite_difference": _ENGINE,
     "gradcheck.judge": _ENGINE,

@@ -83,7 +83,7 @@ def carries_over_time(layer, params, inputs: Float[Array, "batch time in"]) -> A
     """The carry of a recurrent layer after every step, each leaf [time batch size].
 
     Args:
-      layer: a `jaxdl.nn.recurrent.Recurrence`.
+      layer: a `jaxdl.nn.recurrence.Recurrence`.
       params: its parameters.
       inputs: sequences.
     """

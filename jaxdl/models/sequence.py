@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdl.errors import InputError
 from jaxdl.nn.initializers import INITIALIZERS
-from jaxdl.nn.recurrent import Recurrence, lstm_1997, recurrent
+from jaxdl.nn.recurrence import Recurrence, lstm_1997, recurrent
 from jaxdl.types import Model, Params, PRNGKey
 
 

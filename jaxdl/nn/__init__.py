@@ -13,3 +13,10 @@ from jaxdl.nn.linen import from_linen as from_linen
 from jaxdl.nn.pooling import average_pool as average_pool
 from jaxdl.nn.pooling import ceil_padding as ceil_padding
 from jaxdl.nn.pooling import max_pool as max_pool
+from jaxdl.nn.recurrence import Recurrence as Recurrence
+from jaxdl.nn.recurrence import Recurrent as Recurrent
+from jaxdl.nn.recurrence import elman as elman
+from jaxdl.nn.recurrence import gru as gru
+from jaxdl.nn.recurrence import lstm as lstm
+from jaxdl.nn.recurrence import lstm_1997 as lstm_1997
+from jaxdl.nn.recurrence import recurrent as recurrent

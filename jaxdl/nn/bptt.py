@@ -317,7 +317,7 @@ def _cut(x: jax.Array, begin, length: int) -> jax.Array:
 
 
 def _lstm_forward(params, carry, inputs, mask):
-    """See `_Kernel.forward`; `jaxdl.nn.recurrent.lstm` has the equations.
+    """See `_Kernel.forward`; `jaxdl.nn.recurrence.lstm` has the equations.
 
     Every step writes into the arrays of all times, in place; a scan over chunks would
     stack what scans over steps have stacked.
@@ -456,7 +456,7 @@ class _ElmanSaved(NamedTuple):
 
 
 def _elman_forward(params, carry, inputs, mask):
-    """See `_Kernel.forward`; `jaxdl.nn.recurrent.elman` has the equation."""
+    """See `_Kernel.forward`; `jaxdl.nn.recurrence.elman` has the equation."""
     time, batch, _ = inputs.shape
     of_inputs = _flat(inputs) @ params["input_kernel"] + params["bias"][None]
 

@@ -21,7 +21,7 @@ from jaxdl.nn.batch_norm import BatchNorm, Moments, moments, population_statisti
 from jaxdl.nn.batch_norm import batch_norm as normalise
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
-from jaxdl.nn.recurrent import (
+from jaxdl.nn.recurrence import (
     Recurrence,
     elman,
     gru,
@@ -33,7 +33,7 @@ from jaxdl.nn.recurrent import (
 from jaxdl.types import Params, PRNGKey
 
 NOT_DIFFERENTIABLE = {
-    f"nn.bptt.{name}": "it is part of nn.recurrent, which is checked"
+    f"nn.bptt.{name}": "it is part of nn.recurrence, which is checked"
     for name in ("elman_scan", "lstm_scan", "truncated_scan", "in_chunks")
 }
 """Functions that no gradient goes through, and why."""
@@ -274,11 +274,11 @@ def _recurrences() -> Iterator[Subject]:
         ("gru", gru(2), None),
         ("lstm_1997", lstm_1997(1, 2), bptt.lstm_1997_backward),
     ):
-        covers = (f"nn.recurrent.{name}", "nn.recurrent.scan_steps")
+        covers = (f"nn.recurrence.{name}", "nn.recurrence.scan_steps")
         yield Subject(name, covers, _scan(layer, hand))
         turned = _scan(layer, hand, masked=True, reverse=True)
         yield Subject(f"{name}[masked, reverse]", covers, turned)
-    yield subject("nn.recurrent.recurrent", _stack, "nn.recurrent.Recurrent")
+    yield subject("nn.recurrence.recurrent", _stack, "nn.recurrence.Recurrent")
 
 
 def _convolutions() -> Iterator[Subject]:

@@ -14,6 +14,7 @@ from jaxdl.types import (
     FiguresFn,
     History,
     InitFn,
+    Network,
     State,
     StepFn,
 )
@@ -67,6 +68,8 @@ class Experiment(NamedTuple):
         of one seed (`values[name]` with axes [time, ...]) says about its run; made of
         what JSON can hold. The runner prints the lines and keeps all of it in
         `result.json`. It is given what was logged, so `log_every` may change it.
+      networks: the networks in its state, by name, for whoever loads a finished run
+        (`jaxdl.load`); the one that matters most comes first.
     """
 
     init: InitFn
@@ -77,6 +80,7 @@ class Experiment(NamedTuple):
     protocols: Mapping[str, Mapping[str, Any]] = {}
     done: DoneFn | None = None
     remarks: RemarksFn | None = None
+    networks: Mapping[str, Network] = {}
 
 
 class Phase(NamedTuple):

@@ -39,8 +39,13 @@ def read_config(folder: Path, experiment: str, config_class: type[ConfigT]) -> C
             f"{folder} holds a run of another version: its configuration has the "
             f"fields {', '.join(sorted(fields.keys() - known))}"
         )
-    values: dict[str, Any] = {**fields, "out": folder}
-    return config_class(**values)
+    values = {name: _as_tuples(value) for name, value in fields.items()}
+    return config_class(**values, out=folder)
+
+
+def _as_tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that configurations hold."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def run_of(written: Mapping[str, Any]) -> dict[str, Any]:

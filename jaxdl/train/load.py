@@ -36,11 +36,21 @@ def load_run(
     config = require_finished(folder)
     if isinstance(work, Experiment):
         return config, load_states(folder, work, data, None)
+    return config, load_phases(folder, work, data)
+
+
+def load_phases(folder: Path, phases: Sequence[Phase], data: Any) -> list[State]:
+    """Each seed's state after the last of some phases, whose folders are in `folder`.
+
+    Raises:
+      InputError: if one of them has no folder.
+      RunError: if the last one's final checkpoint is missing or damaged.
+    """
     previous = None
-    for phase in work[:-1]:  # their states are wanted in form only
+    for phase in phases[:-1]:  # their states are wanted in form only
         previous = abstract_seeds(folder / phase.name, phase.experiment, data, previous)
-    last = work[-1]
-    return config, load_states(folder / last.name, last.experiment, data, previous)
+    last = phases[-1]
+    return load_states(folder / last.name, last.experiment, data, previous)
 
 
 def load_trees(folder: Path) -> list[dict[str, Any]]:

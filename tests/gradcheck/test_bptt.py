@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl.gradcheck.bptt import elman_backward, lstm_1997_backward, lstm_backward
 from jaxdl.gradcheck.problem import quick_jit
-from jaxdl.nn.recurrent import elman, lstm, lstm_1997, scan_steps
+from jaxdl.nn.recurrence import elman, lstm, lstm_1997, scan_steps
 
 IN = 3
 NETS = {

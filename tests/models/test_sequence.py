@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl.errors import InputError
 from jaxdl.models import lstm_1997_readout, sequence_readout
-from jaxdl.nn.recurrent import elman, gru, lstm, lstm_1997, recurrent
+from jaxdl.nn.recurrence import elman, gru, lstm, lstm_1997, recurrent
 
 PAPER = {  # name -> in, out, biases of input gates, weights
     "adding": (2, 1, (-3.0, -6.0), 93),

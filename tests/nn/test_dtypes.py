@@ -16,7 +16,7 @@ from jaxdl.nn.conv import Conv, ConvTranspose, conv_general_dilated, conv_transp
 from jaxdl.nn.dropout import Dropout
 from jaxdl.nn.linen import from_linen
 from jaxdl.nn.pooling import average_pool, max_pool
-from jaxdl.nn.recurrent import elman, gru, lstm, lstm_1997, recurrent
+from jaxdl.nn.recurrence import elman, gru, lstm, lstm_1997, recurrent
 
 TYPES = ("float16", "bfloat16", "float32", "float64")
 SEQUENCES, IMAGES = (2, 4, 3), (2, 6, 6, 2)

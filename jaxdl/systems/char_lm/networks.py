@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxdl.errors import InputError
 from jaxdl.nn.initializers import INITIALIZERS
-from jaxdl.nn.recurrent import elman, gru, lstm, recurrent
+from jaxdl.nn.recurrence import elman, gru, lstm, recurrent
 from jaxdl.types import Params, PRNGKey
 
 CELLS = {"rnn": elman, "gru": gru, "lstm": lstm}

@@ -8,6 +8,7 @@ SYSTEM = System(
     toy="--steps 20 --eval-every 10 --block-steps 10",
     figures=("predictions", "states", "training"),
     picture="lstm_adding-100-states.png",
+    experiments=("lstm_adding", "lstm_temporal_order"),
     records={
         "lstm_adding-100.json": "--seeds 10",
         "lstm_adding-500.json": "--lag 500 --steps 300000 --seeds 10",

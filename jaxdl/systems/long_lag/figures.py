@@ -20,7 +20,7 @@ def long_lag_figures(record: Any, *, layer: Any) -> dict[str, Any]:
 
     Args:
       record: of the run (`jaxdl.train.Record`).
-      layer: the net's recurrent layer (`jaxdl.nn.recurrent.Recurrence`).
+      layer: the net's recurrent layer (`jaxdl.nn.recurrence.Recurrence`).
     """
     training = _training(record, published_sequences(record.config))
     if record.config.task == "adding":

@@ -4,7 +4,7 @@ from typing import Any
 
 from jaxdl.data import Task
 from jaxdl.models import lstm_1997_readout, sequence_readout
-from jaxdl.nn.recurrent import Recurrence, lstm, lstm_1997
+from jaxdl.nn.recurrence import Recurrence, lstm, lstm_1997
 from jaxdl.systems.long_lag.tasks import input_gate_biases
 from jaxdl.types import Model
 

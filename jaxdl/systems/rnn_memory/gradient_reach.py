@@ -25,7 +25,7 @@ def gradient_reach(
     so that the ratio is the same for any error E, and has a value where E is 0.
 
     Args:
-      layer: a `jaxdl.nn.recurrent.Recurrence`.
+      layer: a `jaxdl.nn.recurrence.Recurrence`.
       params: of `jaxdl.models.sequence_readout` with this layer alone and one logit.
       inputs: sequences of two steps or more.
     """

@@ -7,7 +7,7 @@ import optax
 
 from jaxdl.data import Task
 from jaxdl.models import sequence_readout
-from jaxdl.nn.recurrent import Recurrence, elman, gru, lstm
+from jaxdl.nn.recurrence import Recurrence, elman, gru, lstm
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_init, make_train_step
 from jaxdl.types import InitFn, Model, Params, StepFn

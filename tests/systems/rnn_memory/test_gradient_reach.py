@@ -11,7 +11,7 @@ import pytest
 from jaxdl.data.long_lag import Sequences, latch
 from jaxdl.measures.long_lag import carries_over_time
 from jaxdl.models import sequence_readout
-from jaxdl.nn.recurrent import elman
+from jaxdl.nn.recurrence import elman
 from jaxdl.systems.rnn_memory import gradient_reach as gradient_reach_module
 from jaxdl.systems.rnn_memory.gradient_reach import (
     TEST_SEQUENCES,

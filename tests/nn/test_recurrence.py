@@ -11,7 +11,7 @@ import pytest
 from jaxdl.errors import InputError
 from jaxdl.gradcheck.problem import quick_jit
 from jaxdl.nn import bptt
-from jaxdl.nn.recurrent import (
+from jaxdl.nn.recurrence import (
     check_sequences,
     elman,
     gru,
