@@ -131,7 +131,10 @@ def load_script():
 
 
 class Toy(NamedTuple):
-    """The toy run of a system: script, flags, home and folder, output and result."""
+    """The toy run of a system: script, flags, home and folder, output and result.
+
+    Faults are those of the texts in its figures, by their files' names.
+    """
 
     system: registry.System
     script: ModuleType
@@ -140,6 +143,7 @@ class Toy(NamedTuple):
     folder: Path
     printed: str
     result: dict
+    faults: dict[str, list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -149,17 +153,37 @@ def toy_run(tmp_path_factory):
     Whoever wants to change it takes a copy.
     """
 
+    from drawing import faults_of_texts
+    from matplotlib.figure import Figure
+
+    @contextlib.contextmanager
+    def texts_checked(faults):
+        save = Figure.savefig
+
+        def savefig(self, path, **options):
+            save(self, path, **options)
+            faults[getattr(path, "name", "frame")] = faults_of_texts(self)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Figure, "savefig", savefig)
+            yield
+
     @functools.cache
     def run(name: str) -> Toy:
-        system = registry.find_system(name)
+        system, faults = registry.find_system(name), {}
         home = tmp_path_factory.mktemp(name)
         script, flags = registry.load_script(system), system.toy.split()
         printed = io.StringIO()
-        with contextlib.chdir(home), contextlib.redirect_stdout(printed):
+        with (
+            contextlib.chdir(home),
+            contextlib.redirect_stdout(printed),
+            texts_checked(faults),
+        ):
             assert script.main(flags) == 0
         folder = min(home.rglob("result.json"), key=lambda path: len(path.parts)).parent
         result = json.loads((folder / "result.json").read_text())
-        return Toy(system, script, flags, home, folder, printed.getvalue(), result)
+        said = printed.getvalue()
+        return Toy(system, script, flags, home, folder, said, result, faults)
 
     return run
 

@@ -126,6 +126,13 @@ def test_figures(finished):
         assert np.asarray(picture.convert("L")).std() > 5  # it is not blank
 
 
+def test_texts_of_figures_are_whole_and_apart(finished):
+    assert {path.name for path in (finished.folder / "figures").iterdir()} <= {
+        *finished.faults
+    }
+    assert not any(finished.faults.values()), finished.faults
+
+
 def test_second_call_prints_the_result_again(finished, capsys, monkeypatch):
     monkeypatch.chdir(finished.home)
     before = contents(finished.home)

@@ -9,3 +9,6 @@ from jaxdl.figures.grids import new_figure as new_figure
 from jaxdl.figures.grids import save_images as save_images
 from jaxdl.figures.grids import smoothed as smoothed
 from jaxdl.figures.grids import weight_images as weight_images
+from jaxdl.figures.texts import seeds_in_words as seeds_in_words
+from jaxdl.figures.texts import set_title as set_title
+from jaxdl.figures.texts import wrapped as wrapped

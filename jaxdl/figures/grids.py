@@ -1,7 +1,7 @@
 """What figures are made of: grids of images, curves over a run."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
+from jaxdl.figures.texts import (
+    TITLE_SIZE,
+    label_plainly,
+    label_steps,
+    seeds_in_words,
+    text_width,
+    wrapped,
+)
 from jaxdl.ops.images import to_bytes
 from jaxdl.types import Series
 
@@ -65,22 +73,32 @@ def figure_of_images(
 
     Args:
       rows: each [columns height width channels] uint8; equal shapes.
-      title: stands above.
+      title: stands above, on as many lines as it needs.
       row_labels: one a row.
     """
     columns, height, width, _ = rows[0].shape
+    title = wrapped(title, 7.8)
+    # Places in inches: what texts need is known, and images are not to be stretched.
+    label_size, margin = 10, 0.1
+    label_width = max((text_width(x, label_size) for x in row_labels), default=0.0)
+    left = margin + (label_width + margin if row_labels else 0)
+    top = margin + 0.22 * (1 + title.count("\n")) + 0.05
     aspect = len(rows) * (height + 2) / (columns * (width + 2))
-    grid_width = 7.8 - 0.085 * max(map(len, row_labels), default=0)
-    figure = new_figure(8.0, min(grid_width * aspect + 0.4, 16.0))
-    axes = figure.subplots()
+    wide = min(8.0 - left - margin, 15.0 / aspect)
+    left, tall = max(left, (8.0 - wide) / 2), wide * aspect
+    figure = new_figure(8.0, max(tall + top + margin, 0.9))
+    figure.set_layout_engine("none")
+    whole = figure.get_figheight()
+    place = left / 8.0, 1 - (top + tall) / whole, wide / 8.0, tall / whole
+    axes = figure.add_axes(place)
     axes.imshow(
         image_grid(rows), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
     )
-    axes.set_anchor("E" if row_labels else "C")  # long labels take room at the left
-    axes.set_title(title, fontsize=11)
+    middle = (4.0 - left) / wide  # of the figure, not of the images
+    axes.set_title(title, fontsize=TITLE_SIZE, x=middle, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([(i + 0.5) * (height + 2) - 0.5 for i in range(len(row_labels))])
-    axes.set_yticklabels(row_labels)
+    axes.set_yticklabels(row_labels, fontsize=label_size)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure
@@ -123,13 +141,14 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
     """Curves over training steps: the mean over seeds, a band from lowest to highest.
 
     Curves of more than 200 points are smoothed by a running mean over a fiftieth of
-    them; the axis says so.
+    them; the axis says so. A line below says what is drawn of how many seeds.
     """
     rows = -(-len(panels) // columns)
-    figure = new_figure(4.0 * columns, 3.0 * rows)
+    figure = new_figure(4.0 * columns, 3.0 * rows + 0.2)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.remove()
+    num_seeds = set()
     for axes, panel in zip(grid, panels, strict=False):
         xlabel = "step"
         for i, (label, (series, name)) in enumerate(panel.curves.items()):
@@ -140,6 +159,7 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
                 window = len(values) // 50
                 values = smoothed(values, window)
                 xlabel = f"step (running mean of {window} logged steps)"
+            num_seeds.add(values.shape[1])
             mean, color = values.mean(axis=1), f"C{i}"
             marker = "o" if len(values) <= 20 else None
             axes.plot(series.steps, mean, color=color, label=label, marker=marker, ms=3)
@@ -150,7 +170,9 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
             style = ("--", ":", "-.")[i % 3]
             axes.axhline(height, color="0.35", ls=style, lw=1, label=label)
         axes.set(xlabel=xlabel, ylabel=panel.ylabel, yscale=panel.yscale)
-        axes.locator_params(axis="x", nbins=5)  # step numbers are long
+        label_steps(axes)
+        if panel.yscale == "log":
+            label_plainly(axes)
         axes.grid(alpha=0.3)
         # Above the curves, which it would hide, and below the title.
         entries = len(axes.get_legend_handles_labels()[1])
@@ -162,30 +184,41 @@ def figure_of_curves(panels: Sequence[Panel], *, columns: int = 2) -> Any:
                 fontsize=7,
                 frameon=False,
             )
-        axes.set_title(panel.title, fontsize=11, pad=8 + 11 * math.ceil(entries / 2))
+        pad = 8 + 11 * math.ceil(entries / 2)
+        axes.set_title(panel.title, fontsize=TITLE_SIZE, pad=pad)
+    if num_seeds:
+        note = seeds_in_words(max(num_seeds))
+        if max(num_seeds) > 1:
+            note = f"lines: mean of {note}; bands: lowest to highest"
+        figure.supxlabel(note, fontsize=8, color="0.35")
     return figure
 
 
 def figure_of_test_errors(
-    records: Mapping[str, Any], published: Mapping[str, float]
+    records: Mapping[str, Any],
+    published: Mapping[str, float],
+    interval: Callable[[Sequence[float]], tuple[float, float | None, float | None]],
 ) -> Any:
     """Test error of each case: seeds, mean and interval, and the published figure.
 
     Args:
       records: by case (`jaxdl.train.Record`), with a metric `test_error` (%).
       published: errors by case, of those that have one.
+      interval: mean and ends of the 95 % interval of errors by seed; None as the ends
+        of a single seed's.
     """
     figure = new_figure(8.0, 0.45 * len(records) + 1.2)
     axes = figure.subplots()
-    for y, record in enumerate(records.values()):
-        metric = record.result["metrics"]["test_error"]
-        low, high = metric["ci95"] or (metric["mean"],) * 2
-        labels = ("ours, mean and 95 % interval", "each seed")
-        labels = labels if y == 0 else (None,) * 2
-        axes.plot([low, high], [y, y], color="C0", lw=2)
-        axes.plot(metric["mean"], y, "o", color="C0", label=labels[0])
-        seeds = metric["per_seed"]
-        axes.plot(seeds, [y + 0.2] * len(seeds), "|", color="C0", label=labels[1])
+    errors = [r.result["metrics"]["test_error"]["per_seed"] for r in records.values()]
+    several = max(map(len, errors)) > 1
+    means = "ours, mean and 95 % interval" if several else "ours, one seed"
+    for y, seeds in enumerate(errors):
+        mean, *ends = interval(seeds)
+        if len(seeds) > 1:
+            axes.plot(ends, [y, y], color="C0", lw=2)
+            style = dict(color="C0", label="each seed")
+            axes.plot(seeds, [y + 0.2] * len(seeds), "|", **style)
+        axes.plot(mean, y, "o", color="C0", label=means)
     there = {name: y for y, name in enumerate(records) if name in published}
     if there:
         figures = [published[name] for name in there]
@@ -201,7 +234,16 @@ def figure_of_test_errors(
     axes.set_xticks([], minor=True)
     axes.set_xlabel("test error (%, logarithmic)")
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+    # Each once, in the order in which they matter.
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    named = [name for name in (means, "each seed", "published") if name in handles]
+    figure.legend(
+        [handles[name] for name in named],
+        named,
+        loc="outside upper center",
+        ncols=3,
+        fontsize=8,
+    )
     return figure
 
 

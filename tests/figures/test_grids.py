@@ -4,7 +4,7 @@ import types
 
 import numpy as np
 import pytest
-from drawing import drawn, images, series
+from drawing import drawn, faults_of_texts, images, series
 from PIL import Image
 
 from jaxdl.figures.grids import (
@@ -17,6 +17,8 @@ from jaxdl.figures.grids import (
     smoothed,
     weight_images,
 )
+
+INTERVAL = ["ours, mean and 95 % interval", "each seed"]
 
 # Grids
 
@@ -131,6 +133,30 @@ def test_figure_of_images(num_rows, columns, size, channels):
     assert low <= min(middles) and max(middles) <= high
 
 
+@pytest.mark.parametrize(
+    ("num_rows", "size", "labels"),
+    [
+        (10, 8, ["noise", "1", "10", "100", "1,000", "images", *"abcd"]),
+        (2, 28, ["a label of some length before a row", "b"]),
+        (100, 8, ["wide as it is"] * 100),
+    ],
+    ids=["chains", "long", "tower"],
+)
+def test_labels_and_titles_of_images_are_whole(num_rows, size, labels):
+    rows = [images(12, size, size, seed=i) for i in range(num_rows)]
+    title = "Chains from noise, and what else there is to say in a title; left: steps"
+    title += " (seed 0, after 1,000 steps); and more of it yet"
+    figure = figure_of_images(rows, title=title, row_labels=labels)
+    drawn(figure)
+    assert faults_of_texts(figure) == []
+    (axes,) = figure.axes
+    box = axes.get_window_extent()
+    # Images are not stretched, nor is room lost beside them.
+    assert box.width / box.height == pytest.approx(12 / num_rows, rel=0.01)
+    if num_rows < 100:
+        assert box.x1 == pytest.approx(7.9 * 125, abs=2)
+
+
 def test_images_without_labels():
     figure = figure_of_images([images(3)], title="What it is")
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == []
@@ -177,6 +203,15 @@ def test_one_seed_has_no_band():
     found = series(15, num_seeds=1)
     figure = figure_of_curves([Panel("a", "b", {"c": (found, "loss")})])
     assert not figure.axes[0].collections
+    assert figure.get_supxlabel() == "one seed"
+
+
+def test_curves_say_what_is_drawn_of_the_seeds():
+    panels = [Panel("a", "b", {"c": (series(15, num_seeds=3), "loss")})] * 2
+    found = figure_of_curves(panels).get_supxlabel()
+    assert found == "lines: mean of 3 seeds; bands: lowest to highest"
+    nothing = Panel("a", "b", {"c": (series(15), "what no run of 0 steps has")})
+    assert figure_of_curves([nothing]).get_supxlabel() == ""
 
 
 def test_long_curves_are_smoothed_and_say_so():
@@ -198,7 +233,7 @@ def test_up_to_200_points_nothing_is_smoothed():
 
 @pytest.mark.parametrize(
     ("num_panels", "columns", "shape"),
-    [(1, 2, (375, 1000)), (3, 2, (750, 1000)), (4, 2, (750, 1000)), (2, 1, (750, 500))],
+    [(1, 2, (400, 1000)), (3, 2, (775, 1000)), (4, 2, (775, 1000)), (2, 1, (775, 500))],
 )
 def test_figure_of_curves_size(num_panels, columns, shape):
     panel = Panel("a", "b", {"c": (series(5), "loss")})
@@ -237,16 +272,41 @@ def test_weight_images_have_zero_gray_and_leave_no_unit_out():
     np.testing.assert_array_equal(weight_images(kernel, (2, 3, 1), 1), pictures[:1])
 
 
-def test_published_errors_stand_beside_their_cases():
-    def record(mean, seeds):
-        metric = dict(mean=mean, ci95=[mean - 0.5, mean + 0.5], per_seed=seeds)
-        return types.SimpleNamespace(result={"metrics": {"test_error": metric}})
+def with_errors(*per_seed):
+    metric = dict(mean=0.0, ci95=None, per_seed=list(per_seed))
+    return types.SimpleNamespace(result={"metrics": {"test_error": metric}})
 
-    records = {"a": record(3.0, [2.9, 3.1]), "b": record(6.0, [5.0, 7.0])}
-    figure = figure_of_test_errors(records, {"c": 9.0, "b": 4.0})
+
+def mean_and_range(values):
+    """In place of an interval; None for a single value, as of that."""
+    if len(values) == 1:
+        return values[0], None, None
+    return sum(values) / len(values), min(values), max(values)
+
+
+def test_published_errors_stand_beside_their_cases():
+    records = {"a": with_errors(2.9, 3.1), "b": with_errors(5.0, 7.0)}
+    published = {"c": 9.0, "b": 4.0}
+    figure = figure_of_test_errors(records, published, mean_and_range)
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines}
     found = lines["published"]
     assert (list(found.get_xdata()), list(found.get_ydata())) == ([4.0], [1])
     means = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
     assert means == [3.0, 6.0]
+    bars = [list(line.get_xdata()) for line in axes.lines if line.get_lw() == 2]
+    assert bars == [[2.9, 3.1], [5.0, 7.0]]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [((3.0,), ["ours, one seed"]), ((3.0, 4.0), INTERVAL), ((4.0, 3.0), INTERVAL)],
+)
+def test_an_interval_is_named_where_there_is_one(seeds, said):
+    """A case that always has one seed, as a support vector machine, changes nothing."""
+    records = {"svm": with_errors(2.0), "net": with_errors(*seeds)}
+    figure = figure_of_test_errors(records, {}, mean_and_range)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == said
+    assert len([1 for line in figure.axes[0].lines if line.get_lw() == 2]) == (
+        len(seeds) > 1
+    )

@@ -13,7 +13,11 @@ from jaxdl.figures.grids import (
     new_figure,
     weight_images,
 )
+from jaxdl.figures.texts import seeds_in_words, set_title
+from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.systems.autoencoder.pictures import MAPS, SHOWN, Pictures
+
+NAME_GAP = 0.07  # of an axes: as much as the name of a class needs
 
 
 def autoencoder_figures(
@@ -116,19 +120,56 @@ def _maps(records, pictures):
             points = codes[labels == label]
             style = dict(s=60 / math.sqrt(len(labels) / 100), color=f"C{label}", lw=0)
             axes.scatter(*points.T, alpha=0.6, label=str(label), **style)
-            middle = np.median(points, axis=0)
-            box = dict(boxstyle="round,pad=0.1", fc="white", ec=f"C{label}", alpha=0.8)
-            axes.text(*middle, str(label), ha="center", va="center", bbox=box)
         low, high = np.percentile(codes, [0.5, 99.5], axis=0)
         margin = 0.05 * (high - low)
         axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
         axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+        _name_classes(axes, codes, labels)
         votes = f"{code_map.accuracy:.1f} % right by 10 neighbours"
         axes.set_title(f"{name}\n{votes}", fontsize=10)
         axes.set_xlabel("first number of the code")
     figure.axes[0].set_ylabel("second number")
-    figure.suptitle("Two numbers an image: codes of test images by class", fontsize=11)
+    set_title(figure, "Two numbers an image: codes of test images by class")
     return figure
+
+
+def _name_classes(axes, codes, labels):
+    """A box with the class at the median of its codes, or near where that is taken."""
+    named = np.unique(labels)
+    middles = [np.median(codes[labels == label], axis=0) for label in named]
+    fractions = (axes.transLimits.transform(middle) for middle in middles)
+    places = spread(np.array(list(fractions)), NAME_GAP)
+    for label, middle, place in zip(named, middles, places, strict=True):
+        color = f"C{label}"
+        axes.annotate(
+            str(label),
+            middle,
+            place,
+            textcoords="axes fraction",
+            ha="center",
+            va="center",
+            bbox=dict(boxstyle="round,pad=0.1", fc="white", ec=color, alpha=0.8),
+            arrowprops=dict(arrowstyle="-", color=color, shrinkA=0, shrinkB=0),
+        )
+
+
+def spread(places: np.ndarray, gap: float) -> np.ndarray:
+    """Places in the unit square [n 2], moved until each two are `gap` apart in x or y.
+
+    One after the other takes its own place, or the nearest on a grid that is free.
+    """
+    low, high = gap / 2, 1 - gap / 2  # names, too, stay inside
+    side = np.arange(low, high, gap / 4)
+    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    found: list[np.ndarray] = []
+    for place in places:
+        choices = np.concatenate([np.clip(place, low, high)[None], grid])
+        distance = np.hypot(*(choices - place).T)
+        for other in found:
+            taken = np.abs(choices - other).max(axis=1) < gap - 1e-9
+            distance = np.where(taken, np.inf, distance)
+        found.append(choices[np.argmin(distance)])
+    return np.array(found)
 
 
 def _grid(pictures):
@@ -148,8 +189,9 @@ def _code_sizes(records, pca):
     for record in records.values():
         metric = record.result["metrics"]["test_squared_error"]
         size = metric["protocol"]["code_size"]
-        points.append((size, metric["mean"], *(metric["ci95"] or [metric["mean"]] * 2)))
-    sizes, means, low, high = np.array(sorted(points)).T
+        points.append((size, *bounded_ci95(metric["per_seed"], 0, None)))
+    points.sort(key=lambda point: point[0])
+    sizes, means, low, high = np.array(points, float).T  # None is NaN: no band
     axes.plot(sizes, means, "o-", color="C1", label="deep autoencoder")
     axes.fill_between(sizes, low, high, color="C1", alpha=0.2, lw=0)
     if pca is not None:
@@ -165,7 +207,10 @@ def _code_sizes(records, pca):
     axes.set_yticks([], minor=True)
     axes.grid(alpha=0.3)
     axes.legend()
-    axes.set_title("Error against code size: mean, 95 % interval", fontsize=11)
+    num = len(metric["per_seed"])
+    seeds = seeds_in_words(num)
+    seeds = seeds if num == 1 else f"mean of {seeds}, band: its 95 % interval"
+    set_title(figure, f"Error against code size ({seeds})")
     return figure
 
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jaxdl.figures.grids import Panel, figure_of_curves, new_figure
+from jaxdl.figures.texts import set_title
 from jaxdl.systems.char_lm.cell_features import (
     Cell,
     choose_cells,
@@ -91,7 +92,7 @@ def figure_of_cells(
             loc="left",
         )
         axes.set_axis_off()
-    figure.suptitle(title, fontsize=11, parse_math=False)
+    set_title(figure, title)
     bar = figure.colorbar(
         picture, ax=list(grid), location="bottom", shrink=0.4, aspect=40, pad=0.01
     )

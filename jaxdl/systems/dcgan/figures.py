@@ -20,6 +20,10 @@ from jaxdl.train.experiment import Record
 from jaxdl.train.seeds import seed_keys
 from jaxdl.types import FiguresFn
 
+TERMS = "red 3", "red 7", "blue 7"
+SUM = "(red 3) − (red 7) + (blue 7) = blue 3?"
+SIGN_GAP = 28  # pixels of images for the sign between two terms
+
 
 def make_dcgan_figures(sampler: Sampler, arithmetic: Arithmetic | None) -> FiguresFn:
     """`figures(record)`: those of the first seed's generator.
@@ -84,25 +88,51 @@ def figure_of_sums(found: Any, *, seed: int) -> Any:
         results [rows ...], in [0, 1].
       seed: of the run, for the title.
     """
-    rows = []
-    for exemplars, means, result in zip(*found, strict=True):
-        parts = []
-        for examples, mean in zip(exemplars, means, strict=True):
-            parts += [*examples, mean, np.ones_like(mean)]
-        rows.append(_bytes(np.stack([*parts, result])))
+    sums = [_picture_of_sum(*each) for each in zip(*found, strict=True)]
+    height, width, _ = sums[0].shape
+    large = found.results.shape[1] * found.exemplars.shape[2]
     figure = figure_of_images(
-        rows, title=f"(red 3) - (red 7) + (blue 7) = blue 3? (seed {seed})"
+        np.stack(sums)[:, None], title=f"Sums of latents (seed {seed}): {SUM}"
     )
     axes = figure.axes[0]
-    columns, width = rows[0].shape[0], rows[0].shape[2] + 2
-    per_term = (columns - 1) // 3
-    labels = {columns - 0.5: "result"}
-    for i, term in enumerate(("red 3", "- red 7", "+ blue 7")):
-        labels[i * per_term + (per_term - 2) / 2] = f"{term}: exemplars"
-        labels[i * per_term + per_term - 1.5] = "mean"
-    axes.set_xticks([at * width for at in labels], list(labels.values()), fontsize=8)
-    figure.set_figheight(figure.get_figheight() + 0.3)  # room for these labels
+    per_term = (width - large) // 3
+    names = [f"{term}:\nexamples, and their mean" for term in TERMS]
+    centres = [i * per_term + (per_term - SIGN_GAP) / 2 for i in range(3)]
+    axes.set_xticks(
+        [*centres, width + 1 - large / 2], [*names, "the sum:\nblue 3?"], fontsize=9
+    )
+    for i, sign in enumerate("−+="):
+        x = (i + 1) * per_term - SIGN_GAP / 2
+        for row in range(len(sums)):
+            y = (row + 0.5) * (height + 2)
+            axes.text(x, y, sign, ha="center", va="center", size=16)
+    room = 0.45  # inches for the names below
+    share = figure.get_figheight() / (figure.get_figheight() + room)
+    box = axes.get_position()
+    figure.set_figheight(figure.get_figheight() + room)
+    axes.set_position((box.x0, 1 - (1 - box.y0) * share, box.width, box.height * share))
     return figure
+
+
+def _picture_of_sum(
+    exemplars: Float[np.ndarray, "3 exemplars height width channels"],
+    means: Float[np.ndarray, "3 height width channels"],
+    result: Float[np.ndarray, "height width channels"],
+) -> UInt8[np.ndarray, "tall wide channels"]:
+    """A sum in one row: terms of small examples beside a large mean, then the result.
+
+    Means and result are as high as the examples above each other.
+    """
+    count, height, _, channels = exemplars.shape[1:]
+    gap = np.full((count * height, SIGN_GAP, channels), 255, np.uint8)
+    parts = []
+    for examples, mean in zip(exemplars, means, strict=True):
+        parts += [np.concatenate(list(_bytes(examples))), _enlarged(mean, count), gap]
+    return np.concatenate([*parts, _enlarged(result, count)], axis=1)
+
+
+def _enlarged(image: Float[np.ndarray, "height width channels"], times: int):
+    return _bytes(image[None])[0].repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _bytes(

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxdl.figures.grids import new_figure
-from jaxdl.measures.statistics import mean_ci95
+from jaxdl.figures.texts import label_steps, seeds_in_words, set_title
+from jaxdl.measures.statistics import bounded_ci95
 
 MEASURES = {
     "modes": "modes found",
@@ -45,8 +46,7 @@ def _draw_points(axes: Any, samples: np.ndarray, data: Any) -> None:
     axes.plot(*samples[inside].T, ".", ms=2, color="C0", alpha=0.6, mew=0)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     if np.mean(~inside) >= 0.005:
-        text = f"{np.mean(~inside):.0%} outside"
-        axes.text(0.03, 0.02, text, fontsize=6, transform=axes.transAxes)
+        axes.set_xlabel(f"{100 * np.mean(~inside):.0f} % outside", fontsize=8)
 
 
 def _training(records: Mapping[str, Any]) -> Any:
@@ -63,7 +63,7 @@ def _training(records: Mapping[str, Any]) -> Any:
             _draw_points(axes, samples, records[name].data)
             axes.set_title(f"step {step:,}", fontsize=8)
     seed = next(iter(records.values())).config.seed
-    figure.suptitle(f"Samples of seed {seed} (circles: the modes)", fontsize=11)
+    set_title(figure, f"Samples of seed {seed} (circles: the modes)")
     return figure
 
 
@@ -79,27 +79,30 @@ def _seeds(records: Mapping[str, Any]) -> Any:
             axes.set_title(f"{values['modes'][-1, i]:.0f} modes", fontsize=8)
     cfg = next(iter(records.values())).config
     title = f"Samples after {cfg.steps:,} steps, a seed in each column"
-    figure.suptitle(f"{title} (of {len(record.data.centres)} modes)", fontsize=11)
+    set_title(figure, f"{title} (of {len(record.data.centres)} modes)")
     return figure
 
 
 def _coverage(records: Mapping[str, Any]) -> Any:
     """Each measure against the step: mean over seeds and its 95 % interval."""
     figure = new_figure(8.0, 3.4)
+    top = len(next(iter(records.values())).data.centres)
+    bounds = {"modes": (0, top), "high_quality": (0, 100), "reverse_kl": (0, None)}
     for axes, (key, label) in zip(figure.subplots(1, 3), MEASURES.items(), strict=True):
         for i, (name, record) in enumerate(records.items()):
             steps, values = record.history.evaluations
-            found = np.array([mean_ci95(row) for row in values[key]], float).T
+            rows = np.clip(values[key], *bounds[key])  # but for rounding
+            found = [bounded_ci95(row, *bounds[key]) for row in rows]
+            found = np.array(found, float).T
             axes.plot(steps, found[0], "o-", ms=3, color=f"C{i}", label=name)
             if np.isfinite(found[1:]).all():
                 axes.fill_between(steps, *found[1:], color=f"C{i}", alpha=0.2, lw=0)
         axes.set(xlabel="step", ylabel=label)
-        axes.locator_params(axis="x", nbins=4)
+        label_steps(axes)
         axes.grid(alpha=0.3)
         if key == "high_quality":
             axes.set_ylim(-3, 103)
         if key == "modes":
-            top = len(record.data.centres)
             axes.set_ylim(-0.03 * top, 1.1 * top)
             axes.axhline(top, color="0.35", ls="--", lw=1, label=f"all {top}")
             handles, labels = axes.get_legend_handles_labels()
@@ -107,6 +110,7 @@ def _coverage(records: Mapping[str, Any]) -> Any:
         handles, labels, loc="outside lower center", ncols=5, fontsize=8, frameon=False
     )
     seeds = next(iter(records.values())).config.seeds
-    title = f"Modes of the {record.data.name}: mean of {seeds} seed(s), bands: 95 % (t)"
-    figure.suptitle(title, fontsize=11)
+    said = seeds_in_words(seeds)
+    said = said if seeds == 1 else f"mean of {said}, bands: its 95 % interval"
+    set_title(figure, f"Modes of the {record.data.name}: {said}")
     return figure

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl.figures.grids import Panel, figure_of_curves, new_figure
+from jaxdl.figures.texts import set_title
 from jaxdl.systems.gan_theory.data import DENSITIES
 from jaxdl.systems.gan_theory.measures import LOG_4, MAP_CELLS
 from jaxdl.systems.gan_theory.quadrature import make_grid
@@ -133,7 +134,7 @@ def _maps(target: str, history) -> Any:
         for axes, (title, picture, colors) in zip(row, players, strict=True):
             _draw(axes, target, picture, title if at == shown[0] else "", **colors)
         row[0].set_ylabel(f"step {history.steps[at]:,}")
-    figure.suptitle("White: D = 1/2; red: more likely data; grey: neither", fontsize=10)
+    set_title(figure, "White: D = 1/2; red: more likely data; grey: neither")
     return figure
 
 
@@ -168,8 +169,9 @@ def _others(target: str, kinds: Mapping[str, Any]) -> Any:
         counts = kinds["mlp"].history.evaluations.values["counts_map"][-1, 0]
         cell = (2 * DENSITIES[target]().half_width / len(counts)) ** 2
         panels.append(("plain net, histogram", counts / counts.sum() / cell))
-    figure = new_figure(2.7 * len(panels), 3.0)
+    figure = new_figure(2.7 * len(panels), 3.3)
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, picture) in zip(grid, panels, strict=True):
         _draw(axes, target, picture, title, cmap="viridis", vmin=0, vmax=1.3 * p.max())
+    set_title(figure, f"The target {target} and what other generators make of it")
     return figure

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.figures.grids import figure_of_images, new_figure
+from jaxdl.figures.texts import set_title
 from jaxdl.ops.images import to_bytes
 from jaxdl.systems.generative_vs_discriminative import populations
 
@@ -56,7 +57,7 @@ def _figure_of_die(faces: np.ndarray) -> Any:
         axes.grid(alpha=0.3, axis="y")
     grid[0].set_ylabel("share")
     grid[0].legend(fontsize=8, frameon=False)
-    figure.suptitle("A loaded die: its distribution and its throws", fontsize=11)
+    set_title(figure, "A loaded die: its distribution and its throws")
     return figure
 
 
@@ -79,7 +80,7 @@ def _figure_of_people(values: Mapping[str, Any]) -> Any:
     title = "A Gaussian fitted to height and weight (invented numbers, not measured)"
     outside = float(values["people_outside"])
     title += f"\n{outside:.1f} % of other such people are outside its ellipse of 95 %"
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxdl.figures.grids import new_figure
-from jaxdl.measures.statistics import mean_ci95
+from jaxdl.figures.texts import seeds_in_words, set_title
+from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.systems.generative_vs_discriminative.data import COMPUTED, computed_problem
 from jaxdl.systems.generative_vs_discriminative.distribution_figures import (
     distribution_figures,
@@ -73,15 +74,16 @@ def _figure_of_boundaries(records: Mapping[str, Any]) -> Any:
             _line(right, values[f"{model}_line"], color="black", ls=style, label=label)
         said = f"logistic regression: {errors['logistic']:.1f} % wrong"
         left.set_title(f"{TITLES[name]}\n{said}", fontsize=9)
-        right.set_title("Densities of the classes: 50 and 95 %", fontsize=9)
-        right.legend(fontsize=7, loc="lower right")
+        right.set_title("Densities of the classes: 50 and 95 %", fontsize=9, pad=30)
+        above = dict(loc="lower center", bbox_to_anchor=(0.5, 1.0), borderpad=0.2)
+        right.legend(fontsize=7, frameon=False, **above)
         left.set(xlim=limits[0], ylim=limits[1], ylabel="input 2")
     for axes in grid[-1]:
         axes.set_xlabel("input 1")
-    style = dict(location="bottom", aspect=60, shrink=0.6, ticks=[0, 0.5, 1])
+    style = dict(location="bottom", aspect=60, shrink=0.6, pad=0.02, ticks=[0, 0.5, 1])
     figure.colorbar(filled, ax=list(grid.ravel()), label="p(1 | x)", **style)
     title = "The same points: a boundary, or a density for each class"
-    figure.suptitle(f"{title} (seed {record.config.seed})", fontsize=11)
+    set_title(figure, f"{title} (seed {record.config.seed})")
     return figure
 
 
@@ -128,8 +130,8 @@ def _figure_of_curves(records: Mapping[str, Any]) -> Any:
         errors = {model: values[f"{model}_curve"][-1] for model in LABELS}
         sizes = cfg.sizes[: errors["logistic"].shape[1]]
         for i, (model, label) in enumerate(LABELS.items()):
-            intervals = np.array([mean_ci95(each) for each in errors[model].T], float)
-            mean, low, high = intervals.T  # None is NaN: a seed alone has no band
+            intervals = [bounded_ci95(each, 0, 100) for each in errors[model].T]
+            mean, low, high = np.array(intervals, float).T  # NaN: one seed has no band
             axes.plot(sizes, mean, color=f"C{i}", marker=".", label=label)
             axes.fill_between(sizes, low, high, color=f"C{i}", alpha=0.25, lw=0)
         if name in COMPUTED and (lowest := computed_problem(name, 2).lowest):
@@ -145,11 +147,13 @@ def _figure_of_curves(records: Mapping[str, Any]) -> Any:
     style = dict(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     figure.legend(*grid[0].get_legend_handles_labels(), **style)
     num = len(next(iter(errors.values())))
-    seeds = "1 seed" if num == 1 else f"{num} seeds, bands: 95 %"
+    seeds = seeds_in_words(num)
+    if num > 1:
+        seeds = f"mean of {seeds}, bands: its 95 % interval"
     title = (
         f"Error against training size ({seeds}; {cfg.draws} sets of each size a seed)"
     )
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Figures of nets whose layers were pretrained one at a time."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from jaxdl.figures.grids import (
     new_figure,
     weight_images,
 )
+from jaxdl.figures.texts import seeds_in_words, set_title
+from jaxdl.measures.statistics import bounded_ci95
 
 SHOWN = 16  # first-layer units
 
@@ -30,7 +33,8 @@ def greedy_figures(
       published: test errors (%) by case, of those that have one.
       image_shape: of one image.
     """
-    figures = {"test_error": figure_of_test_errors(records, published)}
+    interval = functools.partial(bounded_ci95, low=0, high=100)
+    figures = {"test_error": figure_of_test_errors(records, published, interval)}
     nets = {name: record.parts for name, record in records.items() if record.parts}
     if not nets:
         return figures
@@ -100,6 +104,9 @@ def _gradients(nets):
     panels[0].set_ylabel("gradient norm |dE/dz| (root mean square)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    seeds = seeds_in_words(len(norms))
+    seeds = seeds if len(norms) == 1 else f"mean of {seeds}, bands: all"
+    set_title(figure, f"Gradients by layer ({seeds}); dashed: not pretrained")
     return figure
 
 

@@ -16,6 +16,7 @@ from jaxdl.figures.grids import (
     new_figure,
     weight_images,
 )
+from jaxdl.figures.texts import seeds_in_words, set_title
 from jaxdl.measures.chunks import in_chunks
 from jaxdl.models.lenet import Activity, LeNet
 from jaxdl.ops.images import unit_images
@@ -102,7 +103,7 @@ def figure_of_maps(
         count, height, width = np.moveaxis(layers[name.lower()], -1, 0).shape
         axes.set_title(f"{name}: {count} maps of {height}x{width}", fontsize=9)
         axes.set_axis_off()
-    figure.suptitle(f"{title}; white is a layer's highest value", fontsize=11)
+    set_title(figure, f"{title}; white is a layer's highest value")
     return figure
 
 
@@ -127,7 +128,7 @@ def figure_of_worst(images: np.ndarray, worst: Worst, title: str) -> Any:
         axes.imshow(picture, cmap="gray_r", interpolation="nearest")
         text = f"{label}, read as {predicted}\np({label}) = {probability:.2g}"
         axes.set_title(text, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 
@@ -168,7 +169,7 @@ def _gray(values: Float[np.ndarray, "height width maps"]) -> np.ndarray:
 
 
 def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds together"
+    return seeds_in_words(count) + (" together" if count > 1 else "")
 
 
 def _panels(history: History) -> list[Panel]:

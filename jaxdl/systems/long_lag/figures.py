@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxdl.data.long_lag import SYMBOLS
 from jaxdl.figures.grids import new_figure
+from jaxdl.figures.texts import label_steps, seeds_in_words, set_title
 from jaxdl.measures.long_lag import carries_over_time
 from jaxdl.systems.long_lag.tasks import published_sequences
 from jaxdl.train.seeds import seed_keys
@@ -61,7 +62,7 @@ def _training(record, published: float | None) -> Any:
         if published is not None:
             axes.axvline(published, color="0.35", ls="--", lw=1, label="paper's mean")
         axes.set(xlabel="sequences", ylabel=label)
-        axes.locator_params(axis="x", nbins=5)
+        label_steps(axes)
         axes.grid(alpha=0.3)
     if "error" in found.values:
         figure.axes[0].set_yscale("log")
@@ -71,8 +72,9 @@ def _training(record, published: float | None) -> Any:
         style = dict(ncols=6, fontsize=8, frameon=False)
         figure.legend(handles, labels, loc="outside lower center", **style)
     num_solved = sum(bool(state.done) for state in record.states)
-    title = f"{record.data.name}, {cfg.net} net: rule held for {num_solved} of "
-    figure.suptitle(title + f"{len(record.states)} seed(s) (dots)", fontsize=11)
+    seeds = seeds_in_words(len(record.states))
+    title = f"{record.data.name}, {cfg.net} net: rule held for {num_solved} of {seeds}"
+    set_title(figure, f"{title} (dots)" if num_solved else title)
     return figure
 
 
@@ -106,7 +108,7 @@ def _states(
     figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     shown = f"{len(order)} of {states.shape[1]} cells"
     title = f"{record.data.name}: {shown} over one new sequence (seed "
-    figure.suptitle(f"{title}{record.config.seed})", fontsize=11)
+    set_title(figure, f"{title}{record.config.seed})")
     return figure
 
 
@@ -125,8 +127,9 @@ def _predictions(record) -> Any:
     axes.plot(edges, edges - tolerance, **style)
     axes.set(xlabel="target 0.5 + (X1 + X2) / 4", ylabel="output")
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle(_counted(record, wrong), fontsize=11)
+    style = dict(ncols=3, fontsize=8, frameon=False, markerscale=4)
+    figure.legend(loc="outside lower center", **style)
+    set_title(figure, _counted(record, wrong))
     return figure
 
 
@@ -153,7 +156,7 @@ def _outputs(record) -> Any:
     axes.set(xlabel="order of the symbols", ylabel="output", ylim=(-0.05, 1.05))
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, markerscale=4)
-    figure.suptitle(_counted(record, wrong), fontsize=11)
+    set_title(figure, _counted(record, wrong))
     return figure
 
 
@@ -168,5 +171,5 @@ def _test(record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _counted(record, wrong: np.ndarray) -> str:
-    seeds = f"{len(record.states)} seed(s)"
+    seeds = seeds_in_words(len(record.states))
     return f"{record.data.name}: {wrong.sum()} wrong of {len(wrong):,} new, {seeds}"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl.figures.grids import new_figure
+from jaxdl.figures.texts import seeds_in_words, set_title
 from jaxdl.systems.perceptron.data import GATES
 from jaxdl.systems.perceptron.learning import Learned
 
@@ -72,7 +73,7 @@ def _figure_of_lines(table: Any, paths: Mapping[str, np.ndarray], seed: int) -> 
     style = dict(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     figure.legend(handles, names, **style)
     title = f"Decision lines of the perceptron after each correction (seed {seed})"
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 
@@ -92,7 +93,7 @@ def _figure_of_learned(
         low, high = counts.min(axis=0), counts.max(axis=0)
         style = dict(color=color, alpha=0.25, lw=0, step="post")
         left.fill_between(number, low, high, **style)
-        left.axhline(last.shape[1], color=color, ls="--", lw=1)
+        left.axhline(last.shape[1], color="0.35", ls="--", lw=1, zorder=1)
         spots, sizes = np.unique(
             np.stack([np.broadcast_to(bounds, made.shape), made]).reshape(2, -1),
             axis=1,
@@ -114,6 +115,8 @@ def _figure_of_learned(
         axes.grid(alpha=0.3)
         style = dict(loc="lower center", ncols=2, fontsize=8, frameon=False)
         axes.legend(bbox_to_anchor=(0.5, 1.0), **style)
-    seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
-    figure.suptitle(f"Perceptrons on Boolean functions ({seeds})", fontsize=11)
+    seeds = seeds_in_words(num_seeds)
+    if num_seeds > 1:
+        seeds = f"mean of {seeds}, bands: lowest to highest"
+    set_title(figure, f"Perceptrons on Boolean functions ({seeds})")
     return figure

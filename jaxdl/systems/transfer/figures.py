@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxdl.data.load import CIFAR10_CLASSES
 from jaxdl.figures.grids import new_figure
+from jaxdl.figures.texts import seeds_in_words, set_title
+from jaxdl.measures.statistics import bounded_ci95
 
 LABELS = {
     "frozen": "pretrained, frozen: a linear layer on its features",
@@ -39,11 +41,11 @@ def _curves(records):
     for i, (method, by_size) in enumerate(curves.items()):
         sizes = sorted(by_size)
         metrics = [by_size[size] for size in sizes]
-        means = np.array([metric["mean"] for metric in metrics])
-        ends = np.array([metric["ci95"] or [metric["mean"]] * 2 for metric in metrics])
+        found = [bounded_ci95(metric["per_seed"], 0, 100) for metric in metrics]
+        means, low, high = np.array(found, float).T  # None is NaN: no bar for one seed
         # Intervals and dots side by side, not over each other.
         at = np.array(sizes) * 1.05 ** (i - (len(curves) - 1) / 2)
-        bars = np.maximum([means - ends[:, 0], ends[:, 1] - means], 0)
+        bars = np.nan_to_num(np.maximum([means - low, high - means], 0))
         label = LABELS[method]
         style = dict(color=f"C{i}", ms=4, capsize=3, lw=1.5)
         axes.errorbar(at, means, bars, fmt="o-", label=label, **style)
@@ -59,8 +61,10 @@ def _curves(records):
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     cfg = next(iter(records.values())).config
-    seeds = "1 seed" if cfg.seeds == 1 else f"{cfg.seeds} seeds, bars: 95 %"
-    figure.suptitle(f"CIFAR-10 from few images, {cfg.net} ({seeds})", fontsize=11)
+    seeds = seeds_in_words(cfg.seeds)
+    if cfg.seeds > 1:
+        seeds = f"mean of {seeds}, bars: its 95 % interval"
+    set_title(figure, f"CIFAR-10 from few images, {cfg.net} ({seeds})")
     return figure
 
 
@@ -90,7 +94,5 @@ def _guesses(records):
                 spine.set(color=color, linewidth=2)
         size = record.config.sizes[0]
         row[0].set_ylabel(f"{method}\n{size:,} images", fontsize=8)
-    figure.suptitle(
-        "What images are taken for: green is right (first seed)", fontsize=11
-    )
+    set_title(figure, "What images are taken for: green is right (first seed)")
     return figure

@@ -1,5 +1,6 @@
 """Figures on activations and on what deep nets do to gradients."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from jaxdl.figures.grids import (
     figure_of_test_errors,
     new_figure,
 )
+from jaxdl.figures.texts import seeds_in_words, set_title
+from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.ops.activations import ACTIVATIONS, Activation
 
 
@@ -39,6 +42,7 @@ def activation_gallery() -> Any:
         axes.tick_params(labelsize=7)
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
+    set_title(figure, "Activations and their derivatives")
     return figure
 
 
@@ -75,7 +79,9 @@ def vanishing_gradient_figures(
         values = records["initialisation"].history.evaluations.values
         found |= _initial_figures({k: v[-1] for k, v in values.items()}, nets, depths)
     if trained:
-        found["test_error"] = figure_of_test_errors(trained, published)
+        found["test_error"] = figure_of_test_errors(
+            trained, published, functools.partial(bounded_ci95, low=0, high=100)
+        )
         found["training"] = _training_curves(trained)
         found["signals_training"] = _signals_in_training(trained)
     return found
@@ -89,7 +95,8 @@ def _initial_figures(values: Mapping[str, np.ndarray], nets, depths) -> dict[str
     norms = values["gradient_norm"]
     by_layer = norms[:, :, :, deepest, :-1]
     ranks = np.arange(1, values["singular_values"].shape[-1] + 1)
-    seeds = f"median and range of {len(norms)} seed(s)"
+    seeds = seeds_in_words(len(norms))
+    seeds = seeds if len(norms) == 1 else f"median and range of {seeds}"
     deep = f"{max(depths)} hidden layers, untrained; {seeds}"
     return {
         "gradients_by_layer": _by_initializer(
@@ -137,7 +144,7 @@ def _by_initializer(nets, x, values, xlabel, ylabel, title, *, marker=None):
         axes.set_ylabel(ylabel + cut)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 
@@ -166,7 +173,7 @@ def _units(nets, layers, saturated, dead, title):
     grid[1, 0].set_ylabel("dead share of units")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 
@@ -215,5 +222,8 @@ def _signals_in_training(trained):
     for axes in grid[-1]:
         axes.set_xlabel("layer")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    seeds = seeds_in_words(len(each))
+    seeds = seeds if len(each) == 1 else f"mean of {seeds}, bands: all"
+    set_title(figure, f"Gradients and units by layer, early and at the end ({seeds})")
     return figure

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.figures.grids import new_figure
+from jaxdl.figures.texts import label_steps, set_title
 from jaxdl.measures.statistics import wilson_ci95
 from jaxdl.systems.xor.measures import solves
 from jaxdl.types import Series
@@ -66,7 +67,7 @@ def _figure_of_regions(params, apply, examples, what: str, cfg) -> Any:
     style = dict(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     figure.legend(*handles, **style)
     steps = f"after {cfg.steps:,} steps; black line: output 1/2"
-    figure.suptitle(f"Decisions of nets with {what}, {steps}", fontsize=11)
+    set_title(figure, f"Decisions of nets with {what}, {steps}")
     return figure
 
 
@@ -95,11 +96,12 @@ def _figure_of_ensemble(found: Series, what: str, cfg) -> Any:
     right.set_title("Solved", fontsize=11, pad=32)
     for axes in (left, right):
         axes.set_xlabel("step")
+        label_steps(axes)
         axes.grid(alpha=0.3)
         style = dict(loc="lower center", ncols=2, fontsize=7, frameon=False)
         axes.legend(bbox_to_anchor=(0.5, 1.0), **style)
     title = f"{cfg.nets:,} nets with {what}, {cfg.update} updates (seed {cfg.seed})"
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return figure
 
 
@@ -135,5 +137,5 @@ def xor_sweep_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     figure.supylabel("share of nets that solve it", fontsize=10)
     title = f"Exclusive or: {cfg.nets:,} nets each, {cfg.steps:,} steps, {cfg.update}"
     title += " updates; bars: 95 % (Wilson)"
-    figure.suptitle(title, fontsize=11)
+    set_title(figure, title)
     return {"solved": figure}

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from drawing import images
+from drawing import drawn, faults_of_texts, images
 
-from jaxdl.systems.autoencoder.figures import autoencoder_figures
+from jaxdl.systems.autoencoder.figures import autoencoder_figures, spread
 from jaxdl.systems.autoencoder.measures import Coder
 from jaxdl.systems.autoencoder.pictures import make_pictures
 from jaxdl.train.log import History, Series
@@ -31,7 +31,7 @@ def record(size, error, steps=0, by_size=None):
         values["squared_error_by_size"] = by_size[None, None]
     series = Series(np.arange(3), values)
     train = Series(np.arange(3), {"squared_error": np.full((3, 1), error)})
-    metric = {"mean": error, "ci95": None, "protocol": {"code_size": size}}
+    metric = {"mean": error, "per_seed": [error], "protocol": {"code_size": size}}
     return SimpleNamespace(
         states=[SimpleNamespace(params={})],
         data=DATA,
@@ -91,6 +91,33 @@ def test_map_has_a_colour_a_class_and_the_vote(figures):
     assert axes.get_title().startswith("pca\n")
     points = np.concatenate([each.get_offsets() for each in axes.collections])
     assert len(axes.collections) == 3 and len(points) == 30
+
+
+@pytest.mark.parametrize("num", [2, 10])
+@pytest.mark.parametrize("where", ["equal", "corner", "random"])
+def test_places_are_spread(num, where):
+    places = {
+        "equal": np.full((num, 2), 0.4),
+        "corner": np.zeros((num, 2)),
+        "random": np.random.default_rng(0).uniform(0.3, 0.5, (num, 2)),
+    }[where]
+    found = spread(places, 0.07)
+    between = np.abs(found[:, None] - found[None]).max(axis=-1)
+    assert (between[~np.eye(num, dtype=bool)] >= 0.07 - 1e-9).all()
+    assert np.abs(found - places).max() < 0.25  # near where they were
+    assert 0.035 <= found.min() and found.max() <= 0.965
+
+
+def test_places_that_are_apart_stay():
+    places = np.array([[0.2, 0.2], [0.2, 0.3], [0.9, 0.5]])
+    np.testing.assert_allclose(spread(places, 0.07), places, atol=1e-5)
+
+
+def test_names_of_classes_do_not_hide_each_other():
+    """All classes have the same codes: their names stand side by side."""
+    figure = figures_of({"pca": record(2, 3.0, by_size=np.ones(6))})["latent_map"]
+    drawn(figure)
+    assert len(figure.axes[0].texts) == 3 and faults_of_texts(figure) == []
 
 
 def test_grid_goes_right_with_the_first_number(figures):

@@ -5,11 +5,15 @@ import types
 import jax
 import jax.numpy as jnp
 import numpy as np
-from drawing import drawn, images, series
+from drawing import drawn, faults_of_texts, images, series
 
 from jaxdl.adversarial.sampler import Sampler
-from jaxdl.figures.grids import image_grid
-from jaxdl.systems.dcgan.figures import dcgan_figures, figure_of_spectra, figure_of_sums
+from jaxdl.systems.dcgan.figures import (
+    SIGN_GAP,
+    dcgan_figures,
+    figure_of_spectra,
+    figure_of_sums,
+)
 from jaxdl.systems.dcgan.latent_arithmetic import ArithmeticImages
 from jaxdl.systems.dcgan.pictures import make_dcgan_pictures, make_spectra
 from jaxdl.train.log import History
@@ -76,24 +80,28 @@ def test_dcgan_figures():
 
 def test_sums_stand_in_their_order():
     found = sums()
-    axes = figure_of_sums(found, seed=3).axes[0]
+    figure = figure_of_sums(found, seed=3)
+    (axes,) = figure.axes
     shown = np.asarray(axes.images[0].get_array())
-    asked = [
-        *(found.exemplars[1, 0]),
-        found.means[1, 0],
-        np.ones((16, 16, 3)),
-        *(found.exemplars[1, 1]),
-    ]
-    row = image_grid([np.round(255 * np.stack(asked)).astype(np.uint8)])
-    np.testing.assert_array_equal(shown[18:, : row.shape[1]], row)
-    last = np.round(255 * found.results[1:]).astype(np.uint8)
-    np.testing.assert_array_equal(shown[18:, -18:], image_grid([last]))
-    labels = [text.get_text() for text in axes.get_xticklabels()]
-    assert sorted(labels) == sorted(
-        ["red 3: exemplars", "- red 7: exemplars", "+ blue 7: exemplars"]
-        + 3 * ["mean"]
-        + ["result"]
-    )
+    as_bytes = lambda x: np.round(255 * x).astype(np.uint8)  # noqa: E731
+    second = shown[64 + 2 + 1 : -1, 1:-1]  # four examples of 16 pixels above each other
+    assert second.shape == (64, 3 * (16 + 64 + SIGN_GAP) + 64, 3)
+    for i in range(3):
+        begin = i * (16 + 64 + SIGN_GAP)
+        examples = np.concatenate(list(as_bytes(found.exemplars[1, i])))
+        np.testing.assert_array_equal(second[:, begin : begin + 16], examples)
+        mean = second[:, begin + 16 : begin + 80]
+        for part in (mean[::4, ::4], mean[3::4, 3::4]):
+            np.testing.assert_array_equal(part, as_bytes(found.means[1, i]))
+        assert (second[:, begin + 80 : begin + 80 + SIGN_GAP] == 255).all()
+    np.testing.assert_array_equal(second[::4, -64::4], as_bytes(found.results[1]))
+    signs = [text.get_text() for text in axes.texts]
+    assert signs == ["−", "−", "+", "+", "=", "="]
+    drawn(figure)
+    assert faults_of_texts(figure) == []
+    labels = [text.get_text().partition(":")[0] for text in axes.get_xticklabels()]
+    assert labels == ["red 3", "red 7", "blue 7", "the sum"]
+    assert axes.get_xticks()[-1] == shown.shape[1] - 1 - 32  # below the result
 
 
 def test_a_checkerboard_is_a_spike():

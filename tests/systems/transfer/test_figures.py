@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.systems.transfer.figures import transfer_figures
 
-ERRORS = {"frozen": (60, 40, 25), "scratch": (85, 75, 50)}
+ERRORS = {"frozen": (60, 40, 3), "scratch": (85, 75, 50)}
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +17,10 @@ def records():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (12, 32, 32, 3), np.uint8)
     held_out = SimpleNamespace(image=image, label=np.arange(12) % 10)
-    found, one = {}, {"mean": 0.0}
+    found, one = {}, {"per_seed": [0.0]}
     for method, errors in ERRORS.items():
         for size, error in zip((10, 100, 1000), errors, strict=True):
-            metric = dict(mean=error, ci95=[error - 3, error + 2])
-            metric["per_seed"] = [error - 2.0, error, error + 2.0]
+            metric = dict(per_seed=[error - 2.0, error, error + 2.0])
             guesses = np.tile(np.arange(12) % 10, (1, 3, 1))
             guesses[0, 0, 1] = 3 if size == 1000 else 4
             series = SimpleNamespace(values={"guesses": guesses})
@@ -44,7 +44,9 @@ def test_curves_show_means_and_intervals(records):
         line, _, (bars,) = container.lines
         assert tuple(line.get_ydata()) == errors
         ends = np.array([segment[:, 1] for segment in bars.get_segments()])
-        np.testing.assert_allclose(ends, [[e - 3, e + 2] for e in errors])
+        wanted = [bounded_ci95([e - 2, e, e + 2], 0, 100)[1:] for e in errors]
+        np.testing.assert_allclose(ends, wanted)
+        assert ends.min() > 0  # the plain interval of 1, 3, 5 begins at -1.97
         np.testing.assert_allclose(line.get_xdata(), (10, 100, 1000), rtol=0.1)
     assert axes.get_xscale() == "log" and axes.get_ylabel() == "test error (%)"
 
@@ -69,3 +71,7 @@ def test_one_seed_has_no_interval(records):
     (container,) = figure.axes[0].containers
     (bars,) = container.lines[2]
     np.testing.assert_allclose(bars.get_segments()[0][:, 1], 50)
+    record.config.seeds = 1
+    title = transfer_figures({"frozen-10": alone})["curves"].get_suptitle()
+    record.config.seeds = 3
+    assert title.endswith("(one seed)")
