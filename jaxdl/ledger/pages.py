@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from jaxdl.errors import InputError
+from jaxdl.ledger.minutes import format_minutes
 from jaxdl.ledger.rows import Row, judge
 from jaxdl.ledger.schema import check_form, read_json
 from jaxdl.ledger.table import cells, format_mean, inline, markdown_table
@@ -97,10 +98,7 @@ def systems_table(
 
 
 def _minutes(result: Mapping[str, Any] | None) -> str:
-    seconds = result and result.get("wall_seconds")
-    if not seconds:
-        return "-"
-    return f"{seconds / 60:.0f}" if seconds >= 90 else f"{seconds / 60:.1f}"
+    return format_minutes(result.get("wall_seconds") if result else None)
 
 
 def _image(picture: str | None, root: Path, base: Path, width: int) -> str:

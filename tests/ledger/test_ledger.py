@@ -1011,7 +1011,7 @@ def test_a_system_outside_is_in_the_tables(tmp_path):
     (row,) = [row for row in ledger_rows(dirs, figures, bounds) if row.owner == "toy"]
     assert row.verdict == "Reached" and row.high < 8
     results = read_contents(dirs)
-    assert "| toy | Doe 1999 | `--fast` | 0.0 |" in systems_table(
+    assert "| toy | Doe 1999 | `--fast` | 0.1 |" in systems_table(
         [system], results, ROOT
     )
     page = ledger_page([system], [row], results, ROOT)
