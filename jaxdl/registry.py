@@ -17,7 +17,10 @@ from typing import NamedTuple
 
 from jaxdl.errors import InputError, nearest
 
-PROJECT = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parent
+_PACKED = _PACKAGE / "_project"  # a wheel's copy of experiments/: see pyproject.toml
+PROJECT = _PACKED if _PACKED.is_dir() else _PACKAGE.parent
+"""Folder of `experiments/`: the checkout, or the copy in an installed package."""
 _ENTRIES = os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
 
 
@@ -28,7 +31,7 @@ def _outside() -> tuple[Path, ...]:
     if script is not None:
         folder = Path(script).resolve().parent
         systems = folder.parent / "systems"
-        known = [Path(__file__).resolve().parent, *(path.resolve() for path in named)]
+        known = [_PACKAGE, *(path.resolve() for path in named)]
         if folder.name == "experiments" and systems.is_dir():
             if folder.parent not in known:
                 named.append(folder.parent)
@@ -160,7 +163,7 @@ def format_systems(systems: Iterable[System]) -> str:
 
 
 def _systems(root: Path) -> Path:
-    return root / "jaxdl" / "systems" if root == PROJECT else root / "systems"
+    return (_PACKAGE if root == PROJECT else root) / "systems"
 
 
 def _experiments(root: Path) -> Path:

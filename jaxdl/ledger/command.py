@@ -25,7 +25,9 @@ from jaxdl.ledger.table import (
     rich_table,
 )
 from jaxdl.printing import quietly, say, visible
-from jaxdl.registry import System, find_systems
+from jaxdl.registry import PROJECT, System, find_systems
+
+SPEED = "speed.json"  # of benchmarks/: which timings README.md shows
 
 VerdictName = Literal["reached", "not-reached", "reduced", "not-run", "unjudged"]
 
@@ -35,7 +37,7 @@ class ResultsConfig:
     """Print the ledger: what full runs reached, beside the published figures."""
 
     results_dir: Path | None = None
-    """Folder of result files; the checkout's experiments/results if not given."""
+    """Folder of result files; the recorded runs of all systems if not given."""
     published: Path | None = None
     """File of published figures; the figures of all systems if not given."""
     readme: Path | None = None
@@ -69,13 +71,13 @@ class ResultsConfig:
 
 
 def checkout_root() -> Path:
-    """The checkout around the working directory, else the one that holds this file."""
+    """The checkout around the working directory, else `jaxdl.registry.PROJECT`."""
     here = Path.cwd()
-    own = Path(__file__).resolve().parents[2]
     for folder in (here, *here.parents):
-        if (folder / "experiments" / "results").is_dir():
+        parts = (folder / "experiments" / "results", folder / "jaxdl" / "systems")
+        if all(part.is_dir() for part in parts):
             return folder
-    return own
+    return PROJECT
 
 
 def results_command(cfg: ResultsConfig) -> int:
@@ -85,9 +87,12 @@ def results_command(cfg: ResultsConfig) -> int:
       The exit code: 0, or 1 if `check` finds a README stale.
 
     Raises:
-      InputError: see `ledger_rows`, `find_systems`, `is_stale` and `select`.
+      InputError: see `ledger_rows`, `find_systems`, `is_stale` and `select`; if pages
+        are asked for outside a checkout.
     """
     root = checkout_root()
+    if cfg.check or cfg.write_readme:
+        _require_checkout(root, "--check" if cfg.check else "--write-readme")
     systems = find_systems()
     folders = [system.folder for system in systems]
     folder = cfg.results_dir or root / "experiments" / "results"
@@ -108,6 +113,14 @@ def results_command(cfg: ResultsConfig) -> int:
     else:
         _print_for_terminal(rows)
     return 0
+
+
+def _require_checkout(root: Path, flag: str) -> None:
+    if not (root / "benchmarks" / SPEED).is_file():
+        raise InputError(
+            f"{flag} is about the READMEs of a checkout, and {Path.cwd()} is in none: "
+            "run it inside a checkout of jaxdl"
+        )
 
 
 def _print_for_terminal(rows: list[Row]) -> None:
@@ -194,7 +207,7 @@ def _update_pages(
         cfg.readme or root / "README.md": {
             "best": pages.best_table(rows),
             "systems": pages.systems_table(systems, results, root),
-            "speed": pages.speed_table(root / "benchmarks" / "speed.json"),
+            "speed": pages.speed_table(root / "benchmarks" / SPEED),
         },
         cfg.page or root / "experiments" / "README.md": {
             "ledger": pages.ledger_page(systems, rows, results, root)

@@ -14,7 +14,7 @@ from jaxdl.ledger.minutes import format_minutes
 from jaxdl.ledger.rows import Row, judge
 from jaxdl.ledger.schema import check_form, read_json
 from jaxdl.ledger.table import cells, format_mean, inline, markdown_table
-from jaxdl.registry import System
+from jaxdl.registry import PROJECT, System
 
 VERDICTS = ("Reached", "Not reached", "Reduced", "Not run", None)  # in this order
 NUM_BEST = 10
@@ -270,8 +270,12 @@ def _files(system: System, folder: Path, patterns: Sequence[str]) -> list[Path]:
 
 
 def results_dirs(main: Path, systems: Iterable[System]) -> list[Path]:
-    """Folders of result files: the main one, and those of systems outside."""
-    folders = [system.script.parent / "results" for system in systems]
+    """Folders of result files: the main one, and those of systems outside.
+
+    The main one stands for that of the installed package, which may be another copy.
+    """
+    scripts = {system.script.parent for system in systems} - {PROJECT / "experiments"}
+    folders = {folder / "results" for folder in scripts}
     others = {folder for folder in folders if folder != main and folder.is_dir()}
     return [main, *sorted(others)]
 

@@ -1060,7 +1060,11 @@ def test_command_finds_the_checkout_around_it(tmp_path, monkeypatch):
     inner.mkdir(parents=True)
     (tmp_path / "experiments" / "results").mkdir()
     monkeypatch.chdir(inner)
+    assert checkout_root() == ROOT  # anyone's experiments
+    (tmp_path / "jaxdl" / "systems").mkdir(parents=True)
     assert checkout_root() == tmp_path
+    dirs = results_dirs(tmp_path / "experiments" / "results", find_systems())
+    assert dirs == [tmp_path / "experiments" / "results"]
 
 
 # The repository's own files
