@@ -58,7 +58,8 @@ def label_steps(axes: Any) -> None:
     """Whole steps with thousands marked, few as they are long: 10,000."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    nice = dict(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1)
+    axes.xaxis.set_major_locator(MaxNLocator(**nice))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
 

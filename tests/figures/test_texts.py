@@ -72,6 +72,13 @@ def test_steps_are_whole(end):
     assert ("10,000" in found) == (end == 40_000)
 
 
+def test_steps_are_round():
+    axes = new_figure(4.0, 3.0).subplots()
+    axes.plot([1, 300], [0, 1])
+    label_steps(axes)
+    assert tick_texts(axes.xaxis) == ["0", "100", "200", "300"]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "wanted"),
     [(60, 210, "200"), (9, 11, "10"), (1, 1000, "100"), (1e-9, 1, None)],

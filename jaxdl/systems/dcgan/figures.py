@@ -22,7 +22,7 @@ from jaxdl.types import FiguresFn
 
 TERMS = "red 3", "red 7", "blue 7"
 SUM = "(red 3) − (red 7) + (blue 7) = blue 3?"
-SIGN_GAP = 28  # pixels of images for the sign between two terms
+SIGN_GAP, THIN_GAP = 28, 3  # pixels: between terms, and after examples
 
 
 def make_dcgan_figures(sampler: Sampler, arithmetic: Arithmetic | None) -> FiguresFn:
@@ -96,7 +96,7 @@ def figure_of_sums(found: Any, *, seed: int) -> Any:
     )
     axes = figure.axes[0]
     per_term = (width - large) // 3
-    names = [f"{term}:\nexamples, and their mean" for term in TERMS]
+    names = [f"{term}: examples,\nthen of their mean latent" for term in TERMS]
     centres = [i * per_term + (per_term - SIGN_GAP) / 2 for i in range(3)]
     axes.set_xticks(
         [*centres, width + 1 - large / 2], [*names, "the sum:\nblue 3?"], fontsize=9
@@ -125,9 +125,11 @@ def _picture_of_sum(
     """
     count, height, _, channels = exemplars.shape[1:]
     gap = np.full((count * height, SIGN_GAP, channels), 255, np.uint8)
+    thin = gap[:, :THIN_GAP]
     parts = []
     for examples, mean in zip(exemplars, means, strict=True):
-        parts += [np.concatenate(list(_bytes(examples))), _enlarged(mean, count), gap]
+        column = np.concatenate(list(_bytes(examples)))
+        parts += [column, thin, _enlarged(mean, count), gap]
     return np.concatenate([*parts, _enlarged(result, count)], axis=1)
 
 

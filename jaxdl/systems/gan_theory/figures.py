@@ -61,7 +61,7 @@ def theory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     for target, kinds in by_target.items():
         if "flow" in kinds:
             history = kinds["flow"].history.evaluations
-            figures[f"{target}-training"] = figure_of_curves(_panels(kinds), columns=3)
+            figures[f"{target}-training"] = figure_of_curves(_panels(kinds))
             figures[f"{target}-maps"] = _maps(target, history)
             figures[f"{target}-animation"] = _animation(target, history)
         if {"mlp", "likelihood"} & kinds.keys():

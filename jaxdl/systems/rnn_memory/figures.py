@@ -61,5 +61,6 @@ def memory_figures(records: Mapping[str, Any]) -> dict[str, Any]:
     figure.legend(handles, labels, loc="outside lower center", **style)
     cfg = next(iter(records.values())).config
     what = f"{cfg.hidden_size} cells, {cfg.steps:,} steps, {seeds_in_words(cfg.seeds)}"
-    set_title(figure, f"One bit through noise: {what}")
+    bands = " (bands: all)" if cfg.seeds > 1 else ""
+    set_title(figure, f"One bit through noise: {what}{bands}")
     return {"memory": figure}

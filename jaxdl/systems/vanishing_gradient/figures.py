@@ -143,6 +143,9 @@ def _by_initializer(nets, x, values, xlabel, ylabel, title, *, marker=None):
     for axes in grid[:, 0]:
         axes.set_ylabel(ylabel + cut)
     handles, labels = grid[0, 0].get_legend_handles_labels()
+    for a, hidden in enumerate(nets.activations):
+        if np.nanmax(values[:, a]) < FLOOR:
+            labels[a] = f"{hidden} (below {FLOOR:g})"
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
     set_title(figure, title)
     return figure

@@ -10,6 +10,7 @@ from drawing import drawn, faults_of_texts, images, series
 from jaxdl.adversarial.sampler import Sampler
 from jaxdl.systems.dcgan.figures import (
     SIGN_GAP,
+    THIN_GAP,
     dcgan_figures,
     figure_of_spectra,
     figure_of_sums,
@@ -85,15 +86,17 @@ def test_sums_stand_in_their_order():
     shown = np.asarray(axes.images[0].get_array())
     as_bytes = lambda x: np.round(255 * x).astype(np.uint8)  # noqa: E731
     second = shown[64 + 2 + 1 : -1, 1:-1]  # four examples of 16 pixels above each other
-    assert second.shape == (64, 3 * (16 + 64 + SIGN_GAP) + 64, 3)
+    term = 16 + THIN_GAP + 64 + SIGN_GAP
+    assert second.shape == (64, 3 * term + 64, 3)
     for i in range(3):
-        begin = i * (16 + 64 + SIGN_GAP)
+        begin = i * term
         examples = np.concatenate(list(as_bytes(found.exemplars[1, i])))
         np.testing.assert_array_equal(second[:, begin : begin + 16], examples)
-        mean = second[:, begin + 16 : begin + 80]
+        end = begin + term - SIGN_GAP
+        mean = second[:, end - 64 : end]
         for part in (mean[::4, ::4], mean[3::4, 3::4]):
             np.testing.assert_array_equal(part, as_bytes(found.means[1, i]))
-        assert (second[:, begin + 80 : begin + 80 + SIGN_GAP] == 255).all()
+        assert (second[:, end : end + SIGN_GAP] == 255).all()
     np.testing.assert_array_equal(second[::4, -64::4], as_bytes(found.results[1]))
     signs = [text.get_text() for text in axes.texts]
     assert signs == ["−", "−", "+", "+", "=", "="]

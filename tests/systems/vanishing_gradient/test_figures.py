@@ -4,7 +4,7 @@ import types
 
 import numpy as np
 import pytest
-from drawing import drawn
+from drawing import drawn, faults_of_texts
 
 from jaxdl.ops import ACTIVATIONS
 from jaxdl.systems.vanishing_gradient.figures import (
@@ -110,3 +110,20 @@ def test_figures_of_training(published):
     assert [text.get_text() for text in axes.get_yticklabels()] == ["tanh", "relu-he"]
     for name, figure in figures.items():
         assert drawn(figure).shape[1] == 1000, name
+        assert faults_of_texts(figure) == [], name
+
+
+def test_a_curve_below_the_cut_is_named_so():
+    values = record().history.evaluations.values
+    values["singular_values"][:, :, 0] = 1e-30  # the first activation's
+    records = {"initialisation": record()}
+    records["initialisation"].history.evaluations.values.update(values)
+    figures = vanishing_gradient_figures(records, NETS, DEPTHS, {})
+    said = {
+        name: figures[name].legends[0].get_texts()[0].get_text()
+        for name in ("singular_values", "gradients_by_layer")
+    }
+    assert said == {
+        "singular_values": "sigmoid (below 1e-20)",
+        "gradients_by_layer": "sigmoid",
+    }
