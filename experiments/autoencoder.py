@@ -4,8 +4,7 @@
     python experiments/autoencoder.py --data mnist --cases pca deep --seeds 3
 
 Squared error per MNIST test image with 30 numbers, in the paper: 13.87 for PCA, 8.01
-for logistic PCA, 3.00 for a deep autoencoder; ours: experiments/results. Digits take
-three minutes on two CPU cores, all cases; MNIST takes six minutes a seed of a deep net.
+for logistic PCA, 3.00 for a deep autoencoder; ours: experiments/results.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -134,7 +133,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("data",))
+    return start(PRESETS, train, argv, select=("data",), script=__file__)
 
 
 if __name__ == "__main__":

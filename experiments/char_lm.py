@@ -4,9 +4,9 @@
     python experiments/char_lm.py --data tiny_shakespeare --source-dir FOLDER --seeds 3
     python experiments/char_lm.py --text FILE --prompt "Once " --temperature 0.7
 
-The default text, the source of Python's standard library, takes a minute on two CPU
-cores, tiny Shakespeare five a seed. Training is by truncated backpropagation through
-time, the state carried from window to window. Another prompt trains nothing again.
+The default text is the source of Python's standard library. Training is by truncated
+backpropagation through time, the state carried from window to window. Another prompt
+trains nothing again.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -88,7 +88,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("data",))
+    return start(PRESETS, train, argv, select=("data",), script=__file__)
 
 
 if __name__ == "__main__":

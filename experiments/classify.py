@@ -8,8 +8,7 @@
 SqueezeNet 1.1 and MobileNet v1 (width 0.25) with their published weights, which are
 given as files. The shorter side of a picture is scaled to 256 pixels and the central
 224 x 224 are looked at. Pictures whose names begin with the id of their class,
-n01440764_tench.JPEG, can be counted. Nothing is trained; ten seconds on two CPU cores
-for 120 pictures.
+n01440764_tench.JPEG, can be counted. Nothing is trained.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -106,7 +105,7 @@ def run(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(Config, run, argv)
+    return start(Config, run, argv, script=__file__)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@
     python experiments/dcgan.py --data coloured_mnist --classifier FOLDER --seeds 3
     python experiments/dcgan.py --sample 100 --out runs/dcgan/digits_16-0123abcd
 
-Digits at 16 pixels take a minute on two CPU cores, MNIST four minutes a seed. The
-classifier is a finished run of experiments/lenet.py: distances in its features compare
-only with others in the features of the same run, whose digest stands in each row. With
-`--networks mlp` a fully connected pair (256 units) is trained by the same recipe.
+The classifier is a finished run of experiments/lenet.py: distances in its features
+compare only with others in the features of the same run, whose digest stands in each
+row. With `--networks mlp` a fully connected pair (256 units) is trained by the same
+recipe.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -90,7 +90,7 @@ def restore(folder: Path) -> tuple[Params, Sampler]:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("data",))
+    return start(PRESETS, train, argv, select=("data",), script=__file__)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
     python experiments/gan.py --data mnist --source-dir FOLDER --seeds 3
     python experiments/gan.py --sample 100 --out runs/gan/digits-0123abcd
 
-Digits take half a minute on two CPU cores. MNIST takes the paper's networks and measure
-(225 +- 2 nats there; ours: experiments/README.md), ten minutes a seed.
+On MNIST the networks and the measure are the paper's (225 +- 2 nats there; ours:
+experiments/README.md).
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -142,7 +142,7 @@ def restore(folder: Path) -> tuple[Params, Sampler]:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("data",))
+    return start(PRESETS, train, argv, select=("data",), script=__file__)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ form (`independent`), where it has not (`correlated`), where no Gaussian is righ
 (`clusters`), and on images of two digits. The size from which on logistic regression
 is ahead is reported, or that there is none: 106 points for naive Bayes on the clusters;
 where naive Bayes is right it stays ahead; on 8x8 images of 2 and 3 it never is. With
-fewer than ten points its variances are guesses, and it is behind on all problems. About
-a minute on two CPU cores; MNIST takes minutes a seed. Errors of the computed problems
-are exact; discriminant analysis is worst with about as many points as inputs.
+fewer than ten points its variances are guesses, and it is behind on all problems.
+Errors of the computed problems are exact; discriminant analysis is worst with about as
+many points as inputs.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -60,7 +60,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(Config, train, argv)
+    return start(Config, train, argv, script=__file__)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """Greedy layer-wise pretraining (Hinton et al. 2006; Bengio et al. 2007), does it pay?
 
     python experiments/greedy_pretraining.py
-    python experiments/greedy_pretraining.py --data mnist_basic --seeds 3
+    python experiments/greedy_pretraining.py full
     python experiments/greedy_pretraining.py --data mnist --seeds 3
 
 The same deep net with and without layers that were pretrained as Boltzmann machines or
 as (denoising) autoencoders; with the sigmoids and initial weights of 2006 and with
 today's, against a support vector machine and a random forest on the same images.
 Published test errors on MNIST are 1.15 to 1.40 %, on MNIST basic 2.84 to 3.46 %; ours:
-experiments/results. Digits take two minutes on two CPU cores, MNIST basic a minute a
-case and seed, MNIST two to four.
+experiments/results.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -135,7 +134,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("data",))
+    return start(PRESETS, train, argv, select=("data",), script=__file__)
 
 
 if __name__ == "__main__":

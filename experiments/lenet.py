@@ -6,8 +6,7 @@
     python experiments/lenet.py --data mnist --train-on all --distort
 
 Test error on MNIST 0.95 % in the paper, 0.8 % with distorted images; ours:
-experiments/results. Our output layer is a softmax, our optimizer AdamW. Two minutes a
-seed on two CPU cores.
+experiments/results. Our output layer is a softmax, our optimizer AdamW.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -136,7 +135,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("data",))
+    return start(PRESETS, train, argv, select=("data",), script=__file__)
 
 
 if __name__ == "__main__":

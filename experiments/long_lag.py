@@ -143,7 +143,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("net", "symbols"))
+    return start(PRESETS, train, argv, select=("net", "symbols"), script=__file__)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ Of all functions of 2, 3 and 4 inputs exactly 14, 104 and 1,882 are learned (OEI
 A000609), AND and OR among them; on XOR no weights are right more than 3 times in 4. A
 linear program proves that no weights exist for the others, and none that is learned
 takes more mistakes than Novikoff's bound: `certified` and `within_bound`, shares, are
-1. Fifteen seconds on two CPU cores. A step is an epoch: every perceptron sees all its
-examples once, in an order drawn anew for each epoch; all learn at once, from weights 0.
+1. A step is an epoch: every perceptron sees all its examples once, in an order drawn
+anew for each epoch; all learn at once, from weights 0.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -107,7 +107,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(Config, train, argv)
+    return start(Config, train, argv, script=__file__)
 
 
 if __name__ == "__main__":

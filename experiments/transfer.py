@@ -1,15 +1,16 @@
 """Transfer learning: what a net trained on ImageNet saves on few images of CIFAR-10.
 
-    python experiments/transfer.py --weights shared/data/squeezenet_v1.1
-    python experiments/transfer.py --methods small --sizes 10 100 1000
+    python experiments/transfer.py
+    python experiments/transfer.py pretrained --weights FOLDER
+    python experiments/transfer.py full --weights FOLDER
 
 Four ways to ten classes from 10 to 4,000 images: a linear layer on the features of the
 pretrained net (`frozen`), the whole net trained on from there (`tuned`; Kumar et al.,
 "Fine-tuning can distort pretrained features", 2022), the same net from new weights
 (`scratch`), and from new weights a small net that suits images of 32x32 (`small`).
 Training sets of a seed are nested, and the same for all. Each way has a recipe of its
-own; test error against training size: experiments/results. About twelve minutes on two
-CPU cores.
+own; test error against training size: experiments/results. FOLDER holds the published
+weights of SqueezeNet 1.1, which the default does without: it compares new nets only.
 """
 
 import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
@@ -17,7 +18,7 @@ import jaxdl.startup  # noqa: F401  before all others: ends cleanly at Ctrl-C
 import dataclasses
 import itertools
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -40,8 +41,8 @@ from jaxdl.train.runner import run
 from jaxdl.train.state import TrainState
 
 PRESETS = {
-    "all": Config(),
-    "train": Config(train_on="train", sizes=(10, 40, 100, 400, 1000, 3500)),
+    "new": Config(),
+    "pretrained": Config(methods=get_args(Method)),
 }
 
 
@@ -126,8 +127,8 @@ def make_case(cfg: Config, method: Method, size: int) -> Case:
 def plan(cfg: Config) -> Plan:
     """Each method with each size, on the images with their features."""
     data = load_data(cfg, NETS[cfg.net])
-    pairs = itertools.product(cfg.methods, cfg.sizes)
-    cases = {f"{method}-{size}": make_case(cfg, method, size) for method, size in pairs}
+    pairs = itertools.product(cfg.sizes, cfg.methods)
+    cases = {f"{method}-{size}": make_case(cfg, method, size) for size, method in pairs}
     return Plan("transfer", Sweep(cases, transfer_figures), data, cfg)
 
 
@@ -138,7 +139,7 @@ def train(cfg: Config) -> int:
 
 def main(argv=None) -> int:
     """The command line; returns the exit code."""
-    return start(PRESETS, train, argv, select=("train_on",))
+    return start(PRESETS, train, argv, script=__file__)
 
 
 if __name__ == "__main__":

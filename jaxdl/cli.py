@@ -15,8 +15,14 @@ from jaxdl.data.load import PreparedName
 from jaxdl.errors import InputError, RunError, nearest
 from jaxdl.flags import parse, require_effect, typed_fields
 from jaxdl.ledger.command import ResultsConfig, results_command
-from jaxdl.presets import choose_preset, describe_presets
+from jaxdl.presets import (
+    Choice,
+    choose_preset,
+    describe_presets,
+    require_flags,
+)
 from jaxdl.printing import escape_unencodable, flush, give_up, say, visible
+from jaxdl.registry import System, flags_by_name, system_of
 
 ConfigT = TypeVar("ConfigT")
 HELP = ("-h", "--help")
@@ -34,6 +40,7 @@ def start(
     argv: Sequence[str] | None = None,
     *,
     select: Sequence[str] = (),
+    script: str | None = None,
     prog: str | None = None,
 ) -> int:
     """Parse the command line, run a command, and turn its errors into an exit code.
@@ -47,6 +54,8 @@ def start(
       command: gets the configuration; returns the exit code.
       argv: arguments; those of the process by default.
       select: fields whose flags choose a preset as well (`jaxdl.presets`).
+      script: file of a system's script, whose recorded protocol and toy run are then
+        the presets `full` and `toy`.
       prog: name of the program in its help; that of the process by default.
 
     Returns:
@@ -58,8 +67,9 @@ def start(
         _require_working_folder()
         words = sys.argv[1:] if argv is None else argv
         _refuse_empty_paths(config, words)
-        given = _parse(config, words, select, prog)
-        with pinned(), _known_failures():
+        system = system_of(Path(script)) if script else None
+        given = _parse(config, words, select, prog, system)
+        with pinned(), _known_failures(), _progress(given):
             return command(given)
     except SystemExit as exit:  # tyro's, after --help
         flush()
@@ -73,6 +83,18 @@ def start(
         kept = "" if prog else "; what was saved before is kept"  # scripts save
         say(f"interrupted{kept}", sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _progress(given: Any) -> Generator[None, None, None]:
+    """A line that says where a run is, from the loading of its data on."""
+    if not hasattr(given, "idle"):  # a command that trains nothing
+        yield
+        return
+    from jaxdl.train.progress import Progress
+
+    with Progress() as progress, progress.doing("preparing"):
+        yield
 
 
 @contextlib.contextmanager
@@ -197,17 +219,30 @@ def _parse(
     words: Sequence[str],
     select: Sequence[str],
     prog: str | None,
+    system: System | None,
 ) -> Any:
     """The configuration that a command line asks for; tyro exits after `--help`."""
     options: dict[str, Any] = dict(prog=prog)
     chosen: list[str] = []
-    if isinstance(config, Mapping):
-        name, options["default"], rest = choose_preset(config, words, select)
-        options["description"] = describe_presets(config, name, select)
-        config = type(options["default"])
-        if len(rest) < len(words):  # a preset's name stands for these flags
-            chosen = [field for field in select if hasattr(options["default"], field)]
-        words = rest
+    named = flags_by_name(system)
+    if named or isinstance(config, Mapping):
+        presets = config if isinstance(config, Mapping) else {"default": config()}
+        names = [*presets, *named]
+        if words and words[0] in named:
+            flags = named[words[0]].split()
+            default = _parse(config, flags, select, prog, None)
+            choice = Choice(words[0], default, list(words[1:]))
+            require_flags(choice.argv, names)
+        else:
+            choice = choose_preset(presets, words, select, [*named])
+            if len(choice.argv) < len(words):  # its name stands for these flags
+                chosen = [field for field in select if hasattr(choice.default, field)]
+        options["default"] = choice.default
+        minutes = {} if set(HELP).isdisjoint(words) else _minutes(system, names)
+        options["description"] = describe_presets(
+            choice.default, choice.name, names, select, minutes
+        )
+        config, words = type(choice.default), choice.argv
     try:
         given = parse(config, list(words), **options)
     except OSError as error:  # the stream takes nothing more
@@ -217,6 +252,16 @@ def _parse(
     if hasattr(given, "idle"):  # a `RunConfig`, which takes half a second to import
         require_effect(given, [*typed_fields(config, words), *chosen])
     return given
+
+
+def _minutes(system: System | None, presets: Sequence[str]) -> dict[str, str]:
+    """The time that the default and the recorded protocol took, where that is known."""
+    if system is None:
+        return {}
+    from jaxdl.ledger.minutes import recorded_minutes
+
+    seconds = dict(zip((presets[0], "full"), recorded_minutes(system), strict=True))
+    return {k: f"{x / 60:.2g} minutes" for k, x in seconds.items() if x}
 
 
 @dataclasses.dataclass(frozen=True)

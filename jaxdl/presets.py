@@ -3,6 +3,10 @@
 The first word may name a preset (`gan.py mnist --seeds 3`). Some flags choose one as
 well: `--data mnist` starts from the preset for MNIST, so that every other flag has the
 default that belongs to it, and `--help` shows these values.
+
+Two presets come from the system's description: `full` is the protocol of its first
+recorded result, `toy` a run of seconds. Both stand for flags, and the flags after them
+change single values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +30,10 @@ class Choice(NamedTuple):
 
 
 def choose_preset(
-    presets: Mapping[str, Any], argv: Sequence[str], select: Sequence[str] = ()
+    presets: Mapping[str, Any],
+    argv: Sequence[str],
+    select: Sequence[str] = (),
+    also: Sequence[str] = (),
 ) -> Choice:
     """The preset that a command line asks for.
 
@@ -38,6 +45,7 @@ def choose_preset(
       presets: configurations (dataclasses) by name; the first is the default.
       argv: the words of the command line.
       select: names of fields, such as ("data",).
+      also: further names that could have been given, for the message.
 
     Raises:
       InputError: for a word that is no preset, or a second one.
@@ -46,11 +54,7 @@ def choose_preset(
     name = next(iter(presets))
     if words and words[0] in presets:
         name = words.pop(0)
-    if words and not words[0].startswith("-"):
-        raise InputError(
-            f"{words[0]} was given: expected flags, or one preset before them "
-            f"({', '.join(presets)}){nearest(words[0], presets)}"
-        )
+    require_flags(words, [*presets, *also])
     base = presets[name]
     given = {field: _value(words, field) for field in select}
     wanted = {
@@ -65,21 +69,53 @@ def choose_preset(
     return Choice(name, base, words)
 
 
+def require_flags(words: Sequence[str], presets: Sequence[str]) -> None:
+    """Refuse a command line that goes on with something else than flags.
+
+    Args:
+      words: those after the name of a preset.
+      presets: names of all presets.
+
+    Raises:
+      InputError: naming the first word, unless it is a flag.
+    """
+    if words and not words[0].startswith("-"):
+        raise InputError(
+            f"{words[0]} was given: expected flags, or one preset before them "
+            f"({', '.join(presets)}){nearest(words[0], presets)}"
+        )
+
+
 def describe_presets(
-    presets: Mapping[str, Any], chosen: str, select: Sequence[str] = ()
+    config: Any,
+    chosen: str,
+    presets: Sequence[str],
+    select: Sequence[str] = (),
+    minutes: Mapping[str, str] = {},
 ) -> str:
-    """A paragraph for `--help`: which presets there are, and whose values it shows."""
-    config = presets[chosen]
+    """A paragraph for `--help`: which presets there are, and whose values it shows.
+
+    Args:
+      config: the configuration whose values the help shows.
+      chosen: name of its preset.
+      presets: names of all; the first is the default.
+      select: fields whose flags choose a preset as well.
+      minutes: by name, the time that a preset takes, in words.
+    """
     about = (type(config).__doc__ or "").strip()
     if len(presets) == 1:
         return about
-    names = ", ".join(presets)
+    names = ", ".join(
+        f"{name} ({minutes[name]})" if name in minutes else name for name in presets
+    )
     own = [field for field in select if hasattr(config, field)]
     flags = " and ".join(f"--{field.replace('_', '-')}" for field in own)
     also = f" or choose it by {flags}" if flags else ""
+    full = "; full is the recorded protocol" if "full" in presets else ""
+    toy = ", toy a test of seconds" if "toy" in presets else ""
     return (
-        f"{about}\n\nPresets: {names}. Name one first{also}; this help shows the "
-        f"values of {chosen}."
+        f"{about}\n\nPresets: {names}{full}{toy}. Name one first{also}; this help "
+        f"shows the values of {chosen}."
     )
 
 

@@ -6,6 +6,7 @@ bytes that recolour a terminal, move its cursor or retitle it.
 
 import os
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,20 @@ _ESCAPES = {
     for character in _CONTROLS
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 }
+
+
+_last_line = time.monotonic()
+
+
+def touch() -> None:
+    """Begin to count the seconds without a line anew."""
+    global _last_line
+    _last_line = time.monotonic()
+
+
+def silent_seconds() -> float:
+    """Seconds since a line was printed."""
+    return time.monotonic() - _last_line
 
 
 def visible(text: object, *, keep: str = "") -> str:
@@ -43,7 +58,9 @@ def say(text: str, file: Any = None) -> None:
       file: a text stream; standard output by default.
     """
     stream = sys.stdout if file is None else file
-    quietly(lambda: print(visible(text, keep="\n\t"), file=stream, flush=True), stream)
+    shown = visible(text, keep="\n\t") + "\n"  # in one piece: threads print too
+    quietly(lambda: print(shown, end="", file=stream, flush=True), stream)
+    touch()
 
 
 def quietly(write: Callable[[], object], stream: Any) -> None:

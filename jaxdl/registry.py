@@ -9,6 +9,7 @@ folder needs no variable.
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _PACKED = _PACKAGE / "_project"  # a wheel's copy of experiments/: see pyproject.toml
 PROJECT = _PACKED if _PACKED.is_dir() else _PACKAGE.parent
 """Folder of `experiments/`: the checkout, or the copy in an installed package."""
+_PLACEHOLDER = re.compile(r"--[a-z-]+ [A-Z]+\b ?")
 _ENTRIES = os.environ.get("JAXDL_SYSTEMS", "").split(os.pathsep)
 
 
@@ -141,6 +143,49 @@ def find_owner(experiment: str) -> System:
         f"{', '.join(system.name for system in systems)}; name the folder of another "
         "in JAXDL_SYSTEMS"
     )
+
+
+def flags_by_name(system: System | None) -> dict[str, str]:
+    """Flags that `full` and `toy` stand for, where a system has them.
+
+    Flags whose value only the user knows, such as `--weights FOLDER`, are left out of
+    `full`. A record that begins with something else than a flag or a preset is none.
+    """
+    named = {}
+    if system is not None and system.records:
+        recorded = next(iter(system.records.values()))
+        if not recorded[:1].isupper():
+            named["full"] = _PLACEHOLDER.sub("", recorded).strip()
+    if system is not None and system.toy is not None:
+        named["toy"] = system.toy
+    return named
+
+
+def recorded_words(system: System) -> str:
+    """Words of a command line that repeat the first recorded result.
+
+    They are `full` and what the user has to fill in, such as `full --weights FOLDER`;
+    the record's own words where no preset stands for them; empty without a record.
+    """
+    recorded = next(iter(system.records.values()), "")
+    if "full" not in flags_by_name(system):
+        return recorded
+    return " ".join(["full", *(x.strip() for x in _PLACEHOLDER.findall(recorded))])
+
+
+def system_of(script: Path) -> System | None:
+    """The system that a file is the script of; None for any other file.
+
+    Raises:
+      InputError: if the system's folder does not describe it.
+    """
+    script = script.absolute()
+    for root in (PROJECT, *OUTSIDE):
+        folder = _systems(root) / script.stem
+        if script.parent == _experiments(root) and folder.is_dir():
+            found = _describe(script.stem, folder)
+            return found._replace(name=script.stem, folder=folder, script=script)
+    return None
 
 
 def load_script(system: System) -> ModuleType:

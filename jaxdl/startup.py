@@ -42,6 +42,8 @@ PINNED = {
     "jax_debug_key_reuse": False,
 }
 """Settings of JAX that its variables of the environment do not change in a script."""
+SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
+"""For a terminal whose last line was being redrawn: it is empty, the cursor is seen."""
 FILES = 64
 """Files that a process must be able to open; half of them are enough for most runs."""
 
@@ -164,5 +166,5 @@ def end_run(number: int, frame: FrameType | None) -> None:
 
 def _leave(number: int, words: bytes) -> None:
     with contextlib.suppress(OSError):  # `print` may be what was interrupted
-        os.write(2, words)
+        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + words)
     os._exit(128 + number)

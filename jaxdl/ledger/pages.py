@@ -14,7 +14,7 @@ from jaxdl.ledger.minutes import format_minutes
 from jaxdl.ledger.rows import Row, judge
 from jaxdl.ledger.schema import check_form, read_json
 from jaxdl.ledger.table import cells, format_mean, inline, markdown_table
-from jaxdl.registry import PROJECT, System
+from jaxdl.registry import PROJECT, System, recorded_words
 
 VERDICTS = ("Reached", "Not reached", "Reduced", "Not run", None)  # in this order
 NUM_BEST = 10
@@ -84,7 +84,7 @@ def systems_table(
     lines = []
     for system in systems:
         record = next(iter(system.records), None)
-        flags = system.records[record] if record else ""
+        flags = recorded_words(system)
         lines.append(
             [
                 system.name,

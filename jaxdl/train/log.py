@@ -14,7 +14,6 @@ import numpy as np
 
 from jaxdl.errors import RunError
 from jaxdl.files import read_regular
-from jaxdl.printing import say, visible
 from jaxdl.train.disk import set_aside, write_whole
 from jaxdl.train.leaves import leaf_digests
 from jaxdl.types import History, Series
@@ -366,71 +365,3 @@ class _Events:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
-
-
-class Progress:
-    """Steps done, speed, loss and time left: a bar in a terminal, else a line at times.
-
-    Args:
-      total: steps of the run.
-      done: steps done before.
-    """
-
-    SECONDS_BETWEEN_LINES = 10.0
-
-    def __init__(self, total: int, done: int):
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import Progress as Bar
-
-        self._total = total
-        self._last_line = time.monotonic()
-        self._bar = None
-        console = Console(stderr=True)
-        if console.is_terminal:
-            columns = (
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[text]}"),
-            )
-            self._bar = Bar(*columns, console=console, refresh_per_second=4)
-            self._task = self._bar.add_task("", total=total, completed=done, text="")
-            self._bar.start()
-
-    def update(self, step: int, values: Values, steps_per_second: float) -> None:
-        """Show where the run is, with the mean over seeds of each value."""
-        if self._bar is None and (
-            time.monotonic() - self._last_line < self.SECONDS_BETWEEN_LINES
-        ):
-            return
-        means = "  ".join(f"{name} {np.mean(v):.4g}" for name, v in values.items())
-        text = f"{steps_per_second:,.0f} steps/s  {means}"
-        if self._bar is not None:
-            self._bar.update(self._task, completed=step, text=text)
-        else:
-            self._last_line = time.monotonic()
-            left = "time left unknown"
-            if steps_per_second:
-                left = f"{(self._total - step) / steps_per_second:,.0f} s left"
-            self.say(f"step {step:,}/{self._total:,}  {left}  {text}")
-
-    def say(self, text: str) -> None:
-        """Print a line, above the bar if there is one."""
-        if self._bar is not None:
-            shown = visible(text, keep="\n\t")
-            self._bar.console.print(
-                shown, markup=False, highlight=False, soft_wrap=True
-            )
-        else:
-            say(text)
-
-    def close(self) -> None:
-        """Take the bar off the terminal's hands."""
-        if self._bar is not None:
-            self._bar.stop()

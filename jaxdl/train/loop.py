@@ -25,8 +25,9 @@ from jaxdl.train.disk import write_sealed
 from jaxdl.train.experiment import Experiment, Record
 from jaxdl.train.folder import run_of, save_figures
 from jaxdl.train.leaves import state_sha256
-from jaxdl.train.log import LogFile, Progress, RunLog, Values, seed_history
+from jaxdl.train.log import LogFile, RunLog, Values, seed_history
 from jaxdl.train.programs import all_done_of
+from jaxdl.train.progress import EvaluationTable, Progress
 from jaxdl.train.seeds import Executor
 from jaxdl.types import State
 
@@ -120,6 +121,8 @@ class Loop:
         self.peak_memory = 0
         self.checkpoints = Checkpoints(folder / "checkpoints", warn, run_of(written))
         self.all_done = all_done_of(executor, experiment.done)
+        self.progress = Progress.current()
+        self.evaluations = EvaluationTable()
 
     def train(self) -> Record:
         """Restore or initialise, advance to the end, finish; or stop at a signal."""
@@ -131,15 +134,15 @@ class Loop:
             seeds = range(first, first + self.config.seeds)
             self.log = RunLog(self.folder, step, seeds)
             closing.callback(self.log.close)
-            self.progress = Progress(total, step)
-            closing.callback(self.progress.close)
+            self.progress.update(step, total)
+            closing.callback(self.progress.rest)
             interrupt = closing.enter_context(_Interrupt())
             states, step = self._advance(states, step, interrupt)
-            self.checkpoints.wait()
+            self._wait_for_save()
             exit_code = 128 + interrupt.signal if interrupt.signal else 0
             if step == total:
                 return self._finish(states)._replace(exit_code=exit_code)
-            self.progress.say(
+            say(
                 f"saved at step {step}: the same command, without --overwrite, goes on "
                 "from there"
             )
@@ -157,14 +160,16 @@ class Loop:
         def fits(notes: Mapping[str, Any]) -> str | None:
             return logged.misses(notes["last_logged"], notes["last_check"])
 
-        restored = self.checkpoints.restore(jax.eval_shape(init), fits)
+        with self.progress.doing("initialising"):
+            restored = self.checkpoints.restore(jax.eval_shape(init), fits)
         self.checkpoints.clean()
         if logged.damaged is not None:
             warn(f"{logged.path} is set aside: its line {logged.damaged} is damaged")
         if restored is None:
             if logged.path.exists():
                 say("no checkpoint had been saved: starting again")
-            return init(), 0
+            with self.progress.doing("initialising"):
+                return init(), 0
         logged.require_arrays(restored.step)
         self.checkpoints.set_aside_after(restored.step)
         self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
@@ -189,7 +194,7 @@ class Loop:
                 total, *(_next(step, n) for n in (self.eval_every, self.save_every))
             )
             length = _block_length(due - step, self.config.block_steps)
-            with self.clock.measure("train" if length in compiled else "compile"):
+            with self._block(new=length not in compiled):
                 states, metrics = self.executor.advance(
                     states, self.data, batch_keys, step, length
                 )
@@ -217,6 +222,19 @@ class Loop:
             self._save(states, step)
         return states, step
 
+    @contextlib.contextmanager
+    def _block(self, new: bool) -> Generator[None, None, None]:
+        """Measure the time of a block, and say so if it has to be compiled first."""
+        with contextlib.ExitStack() as around:
+            around.enter_context(self.clock.measure("compile" if new else "train"))
+            if new:
+                around.enter_context(self.progress.doing("compiling"))
+            yield
+
+    def _wait_for_save(self) -> None:
+        with self.progress.doing("saving"):
+            self.checkpoints.wait()
+
     def _log_block(
         self, running: "_Block | None", hold: int | None = None
     ) -> dict[str, list[Any]] | None:
@@ -240,7 +258,8 @@ class Loop:
                     else:
                         self.log.write(step, self._times(), train=values)
         last = {name: row[:, -1] for name, row in rows.items()}
-        self.progress.update(before + length, last, self.clock.steps_per_second())
+        speed = self.clock.steps_per_second()
+        self.progress.update(before + length, self.config.steps, last, speed)
         return held
 
     def _require_finite(self, first: int, rows: Mapping[str, np.ndarray]) -> None:
@@ -261,8 +280,8 @@ class Loop:
 
     def _evaluate(self, states, step: int, train: Values | None, final: bool) -> None:
         """Evaluate each seed, and write the line of this step."""
-        self.checkpoints.wait()  # its copy of the states and ours would add up
-        with self.clock.measure("evaluate"):
+        self._wait_for_save()  # its copy of the states and ours would add up
+        with self.clock.measure("evaluate"), self.progress.doing("evaluating"):
             found = [
                 {
                     name: np.asarray(value)
@@ -280,11 +299,12 @@ class Loop:
             self._require_finite(step, {k: v[:, None] for k, v in scalars.items()})
         values = {name: row.tolist() for name, row in scalars.items()}
         self.log.write(step, self._times(), train, values, arrays)
-        means = "  ".join(f"{name} {row.mean():.4g}" for name, row in scalars.items())
-        self.progress.say(f"evaluation after step {step:,}: {means}")
+        means = {name: float(row.mean()) for name, row in scalars.items()}
+        for line in [] if final else self.evaluations.lines(step, means):
+            say(line)  # the final one is printed as the result
 
     def _save(self, states, step: int) -> None:
-        with self.clock.measure("train"):
+        with self.clock.measure("train"), self.progress.doing("saving"):
             self.log.sync()
             notes = {
                 "seconds": dict(self.clock.seconds),
@@ -315,7 +335,8 @@ class Loop:
         """Figures and `result.json`, of states that are evaluated and saved."""
         record = self._record(states, None, 0)
         assert record.states is not None and record.history is not None
-        save_figures(self.folder / "figures", self.experiment.figures(record))
+        with self.progress.doing("drawing pictures"):
+            save_figures(self.folder / "figures", self.experiment.figures(record))
         result = self._result(record.states)
         if self.experiment.remarks is not None:
             found = [
@@ -326,7 +347,7 @@ class Loop:
                 name: [dict(each[name]) for each in found] for name in found[0]
             }
         write_sealed(self.folder / "result.json", result)
-        self.progress.close()
+        self.progress.rest()
         print_result(result, self.folder)
         return record._replace(result=result)
 

@@ -25,6 +25,7 @@ from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
 from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
+from jaxdl.train.progress import Progress
 from jaxdl.train.results import phases_result, sweep_result
 from jaxdl.train.seeds import ExecutorName, choose_executor, seed_keys, step_flop
 from jaxdl.types import History, State
@@ -75,12 +76,14 @@ def run(name: str, work: Work, data: Any, config: RunConfig) -> Record:
       RunError: if a value was not finite, the disk was full, or no good checkpoint is
         left; finished parts are kept.
     """
-    work = built(work, config, data)
-    check_step(work, data, config)
-    folder = run_folder(name, data.name, config)
-    say(f"run folder: {folder}")
-    # Orbax refuses relative paths; "." may be set aside.
-    return _run(_Node(name, work, data, config, folder.absolute()), _Before())
+    with Progress() as progress:
+        with progress.doing("checking what is to be trained"):
+            work = built(work, config, data)
+            check_step(work, data, config)
+        folder = run_folder(name, data.name, config)
+        say(f"run folder: {folder}")
+        # Orbax refuses relative paths; "." may be set aside.
+        return _run(_Node(name, work, data, config, folder.absolute()), _Before())
 
 
 def _run(node: _Node, before: _Before) -> Record:
@@ -133,8 +136,9 @@ def _read_training(node: _Node, before: _Before) -> Record:
     states, history = None, None
     try:
         experiment = cast(Experiment, node.work)
-        states = load_states(node.folder, experiment, node.data, before.form)
-        history = _whole_history(node.folder, result["steps"])
+        with Progress.current().doing("reading the finished run"):
+            states = load_states(node.folder, experiment, node.data, before.form)
+            history = _whole_history(node.folder, result["steps"])
     except RunError as error:
         warn(str(error))
     return Record(node.config, node.folder, node.data, states, history, result, 0)
@@ -184,9 +188,10 @@ def _train(
     if node.number and before.states is None:
         raise RunError(f"{node.folder} cannot go on: {lost('the phase before it')}")
     keys = [seed_keys(config.seed + i, node.number) for i in range(config.seeds)]
-    executor_name: ExecutorName = (found or {}).get("executor") or _executor_name(
-        experiment, data, keys, config, before.states
-    )
+    with Progress.current().doing("choosing how seeds run"):
+        executor_name: ExecutorName = (found or {}).get("executor") or _executor_name(
+            experiment, data, keys, config, before.states
+        )
     written = {**identity, "executor": executor_name}
     written["versions"] = provenance.versions()
     written["device"] = provenance.device_name()
@@ -262,8 +267,9 @@ def _finish(
     else:
         if isinstance(node.work, Sweep):
             _require_states(records)
-            figures = node.work.figures(records) if node.work.figures else {}
-            save_figures(node.folder / "figures", figures)
+            with Progress.current().doing("drawing pictures of all cases"):
+                figures = node.work.figures(records) if node.work.figures else {}
+                save_figures(node.folder / "figures", figures)
         together = sweep_result if is_sweep else phases_result
         results = {name: cast(Any, record.result) for name, record in records.items()}
         result = together(identity, node.config, results)

@@ -45,8 +45,8 @@ from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
 from jaxdl.ledger.schema import SweepResult, read_results
 from jaxdl.ledger.table import format_table, narrow_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
-from jaxdl.registry import System, find_systems, load_script
-from jaxdl.train.config import deciding_fields
+from jaxdl.registry import System, find_systems, flags_by_name, load_script
+from jaxdl.train.config import config_hash, deciding_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "experiments" / "results"
@@ -1011,9 +1011,7 @@ def test_a_system_outside_is_in_the_tables(tmp_path):
     (row,) = [row for row in ledger_rows(dirs, figures, bounds) if row.owner == "toy"]
     assert row.verdict == "Reached" and row.high < 8
     results = read_contents(dirs)
-    assert "| toy | Doe 1999 | `--fast` | 0.1 |" in systems_table(
-        [system], results, ROOT
-    )
+    assert "| toy | Doe 1999 | `full` | 0.1 |" in systems_table([system], results, ROOT)
     page = ledger_page([system], [row], results, ROOT)
     assert "`python toy.py --fast`" in page and "[toy](#toy)" in page
 
@@ -1129,7 +1127,7 @@ RECORDS = [
     for system in find_systems()
     for file in system.records
     # Their files hold what the script made of the flags, or pictures' names.
-    if system.name not in ("classify", "transfer") and file != "xor-sweep.json"
+    if system.name != "classify" and file != "xor-sweep.json"
 ]
 
 
@@ -1143,6 +1141,30 @@ def test_a_records_flags_are_those_of_its_configuration(system, file, monkeypatc
     shared = (now.keys() & old.keys()) - {"executor", "seed", "seeds"}
     shared -= {"classifier_digest"}  # of the folder that --classifier names
     assert {k: now[k] for k in shared} == {k: old[k] for k in shared}
+
+
+WITH_FULL = [system for system in find_systems() if flags_by_name(system).get("full")]
+
+
+@pytest.mark.parametrize("system", WITH_FULL, ids=lambda system: system.name)
+def test_full_is_the_recorded_protocol(system, monkeypatch):
+    """With the hash that the committed result has, if it is of one run."""
+    script, seen = load_script(system), []
+    monkeypatch.setattr(script, "train", lambda cfg: seen.append(cfg) or 0)
+    file, flags = next(iter(system.records.items()))
+    folders = [f"{flag} x" for flag in re.findall("(--[a-z]+) FOLDER", flags)]
+    assert script.main(["full", *" ".join(folders).split()]) == 0
+    typed = re.sub("FOLDER", "x", flags)
+    assert script.main(shlex.split(typed)) == 0
+    assert seen[0] == seen[1]
+    result = json.loads((RESULTS / file).read_text())
+    assert [seen[0].seed, seen[0].seeds] == [result["seeds"][0], len(result["seeds"])]
+    if deciding_fields(seen[0])["executor"] == result["config"]["executor"]:
+        known = dict(classifier_digest=result["config"].get("classifier_digest"))
+        cfg = dataclasses.replace(
+            seen[0], **{k: v for k, v in known.items() if hasattr(seen[0], k)}
+        )
+        assert config_hash(result["experiment"], cfg) == result["config_hash"]
 
 
 def test_readme_tables_are_current(capsys):

@@ -5,17 +5,14 @@ import io
 import json
 import random
 import struct
-import types
 
 import numpy as np
 import pytest
-import rich.console
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from jaxdl.errors import RunError
-from jaxdl.train import log as log_module
-from jaxdl.train.log import LogFile, Progress, RunLog, read_history
+from jaxdl.train.log import LogFile, RunLog, read_history
 
 CLOCK = {"seconds": 1.23456, "steps_per_second": 100.0}
 
@@ -420,83 +417,3 @@ def test_resume_tells_tensorboard_what_did_not_happen(tmp_path, new_log):
             assert event.step not in curve
             curve[event.step] = scalars(event)["train/loss/seed_5"]
     assert curve == {step: float(step) for step in range(1, 7)}
-
-
-# Progress
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock that stands still until it is moved."""
-    now = types.SimpleNamespace(seconds=0.0)
-    fake = types.SimpleNamespace(monotonic=lambda: now.seconds)
-    monkeypatch.setattr(log_module, "time", fake)
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        monkeypatch.delenv(name, raising=False)
-    return now
-
-
-def test_plain_lines_at_intervals(clock, capsys):
-    progress = Progress(total=1000, done=0)
-    for step in range(1, 41):
-        clock.seconds = float(step)
-        progress.update(step, {"loss": np.float32([0.25, 0.75])}, 20.0)
-    progress.close()
-    out, err = capsys.readouterr()
-    lines = out.splitlines()
-    assert err == "" and "\x1b" not in out
-    assert [line.split()[1] for line in lines] == [
-        f"{step}/1,000" for step in (10, 20, 30, 40)
-    ]
-    assert lines[0] == "step 10/1,000  50 s left  20 steps/s  loss 0.5"
-    assert lines[3] == "step 40/1,000  48 s left  20 steps/s  loss 0.5"
-
-
-def test_plain_lines_before_the_speed_is_known(clock, capsys):
-    progress = Progress(total=10, done=0)
-    clock.seconds = 11.0
-    progress.update(1, {}, 0.0)
-    assert "step 1/10" in capsys.readouterr().out
-
-
-def test_say_without_a_terminal(clock, capsys):
-    progress = Progress(total=10, done=0)
-    progress.say("evaluation [after] step 3")
-    progress.close()
-    assert capsys.readouterr() == ("evaluation [after] step 3\n", "")
-
-
-@pytest.fixture
-def terminal(clock, monkeypatch):
-    """What a terminal of 100 columns would get on standard error."""
-    shown = io.StringIO()
-    console = rich.console.Console
-
-    def fake_console(*, stderr):
-        assert stderr
-        return console(file=shown, force_terminal=True, width=100, color_system=None)
-
-    monkeypatch.setattr(rich.console, "Console", fake_console)
-    return shown
-
-
-def test_bar_in_a_terminal(terminal, capsys):
-    progress = Progress(total=1000, done=200)
-    progress.update(500, {"loss": [0.25, 0.75]}, 1234.5)
-    progress.say("evaluation [after] step 500 \x1b[31m\x07")
-    progress.close()
-    shown = terminal.getvalue()
-    last = [line for line in shown.splitlines() if "/1000" in line][-1]
-    assert "500/1000" in last and "1,234 steps/s" in last and "loss 0.5" in last
-    assert r"evaluation [after] step 500 \x1b[31m\x07" in shown
-    assert shown.rstrip(" \n").endswith("\x1b[?25h")  # the cursor is back
-    assert capsys.readouterr() == ("", "")
-
-
-def test_bar_is_closed_twice_without_harm(terminal):
-    progress = Progress(total=10, done=0)
-    progress.close()
-    shown = terminal.getvalue()
-    progress.close()
-    assert terminal.getvalue().count("\x1b[?25h") <= shown.count("\x1b[?25h") + 1
-    assert not progress._bar.live.is_started

@@ -12,7 +12,7 @@ SYSTEM = System(
     figures=("coverage", "seeds", "training"),
     picture="gan_modes-grid-coverage.png",
     records={
-        "gan_modes-grid.json": "--target grid",
-        "gan_modes-ring.json": "--target ring",
+        "gan_modes-grid.json": "--target grid --steps 5000 --seeds 10",
+        "gan_modes-ring.json": "--target ring --steps 5000 --seeds 10",
     },
 )

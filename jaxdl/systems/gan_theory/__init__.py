@@ -13,6 +13,6 @@ SYSTEM = System(
     figures=("annulus-others",),
     picture="gan_theory-two_moons-maps.png",
     records={
-        "gan_theory.json": "",
+        "gan_theory.json": "--targets two_moons annulus --steps 8000 --seeds 3",
     },
 )

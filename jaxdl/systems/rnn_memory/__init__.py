@@ -9,6 +9,6 @@ SYSTEM = System(
     figures=("memory",),
     picture="rnn_memory-memory.png",
     records={
-        "rnn_memory.json": "",
+        "rnn_memory.json": "--lags 10 20 50 100 200 500 --seeds 10",
     },
 )

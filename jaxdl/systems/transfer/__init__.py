@@ -9,6 +9,9 @@ SYSTEM = System(
     figures=(),
     picture="transfer-cifar10_subset-curves.png",
     records={
-        "transfer-cifar10_subset.json": "--weights FOLDER",
+        "transfer-cifar10_subset.json": (
+            "--methods frozen tuned scratch small --sizes 10 100 1000 4000 --seeds 5 "
+            "--weights FOLDER"
+        ),
     },
 )

@@ -282,15 +282,19 @@ def test_published_weights_know_cifar10():
 )
 def test_bad_input(script, flags, said, refused):
     assert said in refused(
-        script.main, ["--weights", "toy", "--sizes", "10", *flags.split()]
+        script.main,
+        ["pretrained", "--weights", "toy", "--sizes", "10", *flags.split()],
     )
 
 
 def test_weights_that_are_not_there(script, refused, monkeypatch):
-    said = refused(script.main, ["--sizes", "10"])
+    said = refused(script.main, ["pretrained", "--sizes", "10"])
     assert "need the weights of squeezenet: give --weights" in said
     monkeypatch.setitem(NETS, "squeezenet", squeezenet_net)
-    said = refused(script.main, ["--weights", "/nowhere/at/all", "--sizes", "10"])
+    said = refused(
+        script.main,
+        ["pretrained", "--weights", "/nowhere/at/all", "--sizes", "10"],
+    )
     assert "/nowhere/at/all" in said
 
 
