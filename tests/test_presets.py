@@ -172,5 +172,5 @@ def test_they_are_named_where_a_word_is_refused_and_in_the_help(run, capsys):
         assert err.count("\n") == 1
     assert cli.start(PRESETS, lambda config: 0, ["full", "--help"], script="x.py") == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "other, full (12 minutes), toy; full is the recorded protocol, toy a test" in out
+    assert "other, full (12 minutes), toy; full is the recorded protocol" in out
     assert "default: 9" in out and "the values of full" in out
