@@ -21,7 +21,14 @@ from jaxdl.presets import (
     describe_presets,
     require_flags,
 )
-from jaxdl.printing import escape_unencodable, flush, give_up, say, visible
+from jaxdl.printing import (
+    escape_unencodable,
+    flush,
+    give_up,
+    line_width,
+    say,
+    visible,
+)
 from jaxdl.registry import System, flags_by_name, system_of
 
 ConfigT = TypeVar("ConfigT")
@@ -296,6 +303,30 @@ def prepare_command(config: PrepareConfig) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
+class DataListConfig:
+    """List the data sets: size, licence, and where each is prepared."""
+
+    data_dir: Path | None = None
+    """Where prepared data lives; by default the usual tensorflow-datasets folder."""
+    json: bool = False
+    """Print them as JSON."""
+
+
+def data_list_command(config: DataListConfig) -> int:
+    """`jaxdl data list`: every data set, and whether it is ready."""
+    import json
+
+    from jaxdl.data.catalogue import format_data_sets, list_data_sets
+
+    found = list_data_sets(config.data_dir)
+    if config.json:
+        say(json.dumps([each._asdict() for each in found], indent=2))
+    else:
+        say(format_data_sets(found, line_width()))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
 class ListConfig:
     """List the systems: name, title, paper and command."""
 
@@ -374,6 +405,7 @@ def gradcheck_command(config: GradcheckConfig) -> int:
 
 
 COMMANDS: dict[str, tuple[type[Any], Callable[[Any], int]]] = {
+    "data list": (DataListConfig, data_list_command),
     "data prepare": (PrepareConfig, prepare_command),
     "gradcheck": (GradcheckConfig, gradcheck_command),
     "list": (ListConfig, list_command),

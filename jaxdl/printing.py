@@ -5,6 +5,7 @@ bytes that recolour a terminal, move its cursor or retitle it.
 """
 
 import os
+import shutil
 import sys
 import time
 import unicodedata
@@ -61,6 +62,11 @@ def say(text: str, file: Any = None) -> None:
     shown = visible(text, keep="\n\t") + "\n"  # in one piece: threads print too
     quietly(lambda: print(shown, end="", file=stream, flush=True), stream)
     touch()
+
+
+def line_width() -> int | None:
+    """Columns of the terminal behind standard output; None for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def quietly(write: Callable[[], object], stream: Any) -> None:

@@ -298,7 +298,7 @@ def test_data_prepare_refuses(argv, sentence, tmp_path, monkeypatch, capsys):
     [
         (["trian"], "there is no command trian"),
         (["reslts"], "there is no command reslts; did you mean results?"),
-        (["data", "delete"], "there is no command data delete; did you mean data pre"),
+        (["data", "delete"], "there is no command data delete; did you mean data "),
         (["prepare", "data"], "there is no command prepare data"),
         (["run", "gna"], "there is no system gna: expected one of autoencoder, "),
     ],
@@ -318,7 +318,7 @@ def test_the_command_alone_says_what_there_is(argv, capsys):
     assert out.startswith("usage: jaxdl COMMAND") and err == ""
     shown = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ")]
     others = [] if "data" in argv else ["gradcheck", "list", "results", "run"]
-    assert shown == ["data prepare", *others]
+    assert shown == ["data list", "data prepare", *others]
 
 
 def test_the_version_is_that_of_the_distribution(capsys):

@@ -76,6 +76,7 @@ class _IdxImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     Attributes:
       HOMEPAGE: where the data set is described.
       URL: the address that, followed by a file's name, gives the file.
+      ITEMS, BYTES, LICENCE: as for `jaxdl.data.catalogue.DataSet`.
       SHA256: the sha256 of each compressed file, by name. The builder trusts the files
         in the folder: `source_files` checks or downloads them first.
     """
@@ -83,6 +84,9 @@ class _IdxImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
     HOMEPAGE: str
     URL: str
+    ITEMS = "70,000 images"
+    BYTES: int
+    LICENCE: str
     SHA256: dict[str, str]
     MANUAL_DOWNLOAD_INSTRUCTIONS = "The four original files named *-ubyte.gz."
 
@@ -108,6 +112,8 @@ class JaxdlMnist(_IdxImages):
 
     HOMEPAGE = "http://yann.lecun.com/exdb/mnist/"
     URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+    BYTES = 11_594_722
+    LICENCE = "CC BY-SA 3.0, as the documentation of Keras states it"
     SHA256 = {
         "train-images-idx3-ubyte.gz": (
             "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
@@ -132,6 +138,8 @@ class JaxdlFashionMnist(_IdxImages):
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/"
         "data/fashion/"
     )
+    BYTES = 30_878_645
+    LICENCE = "MIT (Zalando SE)"
     SHA256 = {
         "train-images-idx3-ubyte.gz": (
             "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
@@ -159,6 +167,9 @@ class JaxdlCifar10Subset(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     HOMEPAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
     URL = None
+    ITEMS = "5,000 images"
+    BYTES = 11_704_221
+    LICENCE = "not stated"
     SHA256 = {
         "cifar10_batch_0.png": (
             "0614720d69293a033786d5fe2924c4e9a9b48874f19ca4627c4662a864ee9f2d"
@@ -212,6 +223,9 @@ class JaxdlTinyShakespeare(tfds.core.GeneratorBasedBuilder):
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
         "tinyshakespeare/"
     )
+    ITEMS = "1,115,394 characters"
+    BYTES = 1_115_394
+    LICENCE = "MIT for the repository; the plays are in the public domain"
     SHA256 = {
         "input.txt": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
     }

@@ -157,10 +157,8 @@ def prepare(
     from jaxdl.data import builders, source_files
 
     builder_cls = builders.BUILDERS[name]
-    data_dir = _home(
-        data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    )
-    folder = data_dir / builder_cls.name / str(builder_cls.VERSION)
+    folder = prepared_folder(builder_cls, data_dir)
+    data_dir = folder.parents[1]
     if os.path.exists(folder):  # tensorflow-datasets moves it in place when whole
         return folder
     if source_dir is not None:
@@ -191,6 +189,12 @@ def prepare(
             ) from error
         _write(builder_cls, data_dir, Path(downloads))
     return folder
+
+
+def prepared_folder(builder_cls: Any, data_dir: str | Path | None = None) -> Path:
+    """The folder of a builder's prepared data; it is there once they are complete."""
+    home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return _home(home) / builder_cls.name / str(builder_cls.VERSION)
 
 
 def _home(path: str | Path) -> Path:
