@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from jaxdl import load
+from jaxdl.ledger.metrics import lookup, metrics_of
 from jaxdl.ledger.published import all_published
 from jaxdl.ledger.schema import read_results
 from jaxdl.registry import PROJECT, find_systems
@@ -111,6 +112,13 @@ def test_results_refer_to_published_figures(finished):
                 known = PUBLISHED[figure]
                 assert known.owner == finished.system.name
                 assert metric["protocol"].keys() == known.protocol.keys()
+
+
+def test_metrics_are_described_in_words(finished):
+    known = metrics_of(finished.system.folder)
+    for metrics in found_metrics(finished.result):
+        for name in metrics:
+            assert lookup(known, name, None), f"describe {name} in metrics.json"
 
 
 def test_figures(finished):

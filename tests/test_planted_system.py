@@ -56,6 +56,12 @@ FILES = {
             }
         ]
     ),
+    "systems/planted/metrics.json": json.dumps(
+        {
+            "*error": {"means": "mean squared error", "better": "lower"},
+            "draw": {"means": "a number drawn at random", "better": None},
+        }
+    ),
     "experiments/planted.py": """
         import toy_experiment
         from jaxdl.cli import start

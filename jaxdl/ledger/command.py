@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from jaxdl.errors import InputError, nearest
 from jaxdl.ledger import pages
-from jaxdl.ledger.bounds import all_bounds
+from jaxdl.ledger.metrics import all_bounds
 from jaxdl.ledger.published import published_files, read_published
 from jaxdl.ledger.readme import is_stale, update
 from jaxdl.ledger.rows import Row, ledger_rows

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.bounds import Bounds, parse_bounds
+from jaxdl.ledger.metrics import Bounds, parse_bounds
 from jaxdl.ledger.schema import check_form, read_json
 
 SYSTEMS = Path(__file__).resolve().parents[1] / "systems"
@@ -55,7 +55,7 @@ class Published(NamedTuple):
         recalled without a source, and so never given a verdict.
       owner: name of the system that reproduces it.
       bounds: of the values that this figure is compared with; None if they are those
-        of the metric in the system's `bounds.json`.
+        of the metric in the system's `metrics.json`.
       free: names of protocol fields in which another choice is fair.
       withdrawn: reason why the figure gives no row, nor do results that refer to it;
         None for a figure of the ledger.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.bounds import UNBOUNDED, Bounds
+from jaxdl.ledger.metrics import UNBOUNDED, Bounds, lookup
 from jaxdl.ledger.published import Published
 from jaxdl.ledger.schema import RunResult, read_results
 
@@ -157,7 +157,7 @@ def _merged_row(
     }
     seeds = tuple(sorted(by_seed))
     values = tuple(float(by_seed[seed]) for seed in seeds)
-    limits = (published and published.bounds) or bounds.get(name, UNBOUNDED)
+    limits = (published and published.bounds) or lookup(bounds, name, UNBOUNDED)
     try:
         mean, low, high = bounded_ci95(list(values), *limits)
     except ValueError as error:
@@ -231,7 +231,7 @@ def ledger_rows(
     Args:
       results_dir: folder of result files, or several; their `*.json` are read.
       figures: the published figures by id (`jaxdl.ledger.published.all_published`).
-      bounds: of metrics, by system (`jaxdl.ledger.bounds.all_bounds`); without them
+      bounds: of metrics, by system (`jaxdl.ledger.metrics.all_bounds`); without them
         intervals are Student's.
 
     Raises:

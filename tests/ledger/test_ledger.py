@@ -18,13 +18,13 @@ import pytest
 from scipy import stats
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.bounds import all_bounds
 from jaxdl.ledger.command import (
     ResultsConfig,
     checkout_root,
     results_command,
     select,
 )
+from jaxdl.ledger.metrics import all_bounds
 from jaxdl.ledger.pages import (
     best_table,
     ledger_page,
@@ -41,7 +41,7 @@ from jaxdl.ledger.published import (
     system_folders,
 )
 from jaxdl.ledger.readme import is_stale, markers, update
-from jaxdl.ledger.rows import Row, judge, ledger_rows, owner_of
+from jaxdl.ledger.rows import Row, judge, ledger_rows
 from jaxdl.ledger.schema import SweepResult, read_results
 from jaxdl.ledger.table import format_table, narrow_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
@@ -437,7 +437,11 @@ def bounded(tmp_path, figures, bounds, **files):
     system = tmp_path / "toy"
     system.mkdir(exist_ok=True)
     (system / "published.json").write_text(json.dumps(figures))
-    (system / "bounds.json").write_text(json.dumps(bounds))
+    metrics = {
+        name: {"means": "a score", "better": "higher", "bounds": pair}
+        for name, pair in bounds.items()
+    }
+    (system / "metrics.json").write_text(json.dumps(metrics))
     published = read_published(system / "published.json")
     return ledger_rows(folder, published, all_bounds([system]))
 
@@ -477,15 +481,13 @@ def test_a_value_outside_its_bounds_is_refused(tmp_path):
     "pair", [[1, 0], [0, 0], [0], [0, 1, 2], 3, ["0", 1], [0, True], None], ids=str
 )
 def test_malformed_bounds_are_refused(tmp_path, pair):
-    with pytest.raises(InputError, match=r"bounds\.json, 'score': bounds must be"):
+    with pytest.raises(InputError, match=r"metrics\.json, 'score': bounds must be"):
         bounded(tmp_path, [], {"score": pair})
 
 
-def test_bounds_of_a_figure_must_be_a_pair_and_those_of_a_system_an_object(tmp_path):
+def test_bounds_of_a_figure_must_be_a_pair(tmp_path):
     with pytest.raises(InputError, match=r"published\.json, 'toy-score': bounds must"):
         bounded(tmp_path, [figure(bounds=[8, 0])], {})
-    with pytest.raises(InputError, match=r"bounds\.json: expected a JSON object"):
-        bounded(tmp_path, [], [0, 1])
 
 
 def test_the_values_of_few_seeds_are_printed(ledger):
@@ -1002,7 +1004,8 @@ def test_a_system_outside_is_in_the_tables(tmp_path):
     content = result([0, 1], [7.0, 8.0])
     (scripts / "results" / "toy.json").write_text(json.dumps(content))
     (folder / "published.json").write_text(json.dumps([figure(value=7.5)]))
-    (folder / "bounds.json").write_text('{"score": [0, 8]}')
+    words = {"means": "a score", "better": "higher", "bounds": [0, 8]}
+    (folder / "metrics.json").write_text(json.dumps({"score": words}))
     system = system._replace(name="toy", folder=folder, script=scripts / "toy.py")
     dirs = results_dirs(RESULTS, [system])
     assert dirs == [RESULTS, scripts / "results"]
@@ -1094,18 +1097,6 @@ def test_committed_results_are_readable_and_name_known_figures():
             for metric in result["metrics"].values():
                 assert metric.get("published") in known | {None}
     ledger_rows(RESULTS, all_published(), all_bounds(system_folders()))
-
-
-def test_bounds_name_metrics_of_committed_results():
-    folders = system_folders()
-    figures, bounds = all_published(), all_bounds(folders)
-    seen = set()
-    for path in RESULTS.glob("*.json"):
-        for result in read_results(path).values():
-            owner = owner_of(result, figures, bounds)
-            seen |= {(owner, name) for name in result["metrics"]}
-    for system, metrics in bounds.items():
-        assert {(system, name) for name in metrics} <= seen
 
 
 def test_records_are_the_committed_results():
