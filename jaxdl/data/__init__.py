@@ -16,10 +16,17 @@ from jaxdl.data.long_lag import (
     make_draws,
     temporal_order,
 )
-from jaxdl.data.splits import balanced_order, mnist_basic, train_on_all
+from jaxdl.data.splits import (
+    Arrays,
+    balanced_order,
+    from_arrays,
+    mnist_basic,
+    train_on_all,
+)
 
 __all__ = [
     "IMAGE_SHAPES",
+    "Arrays",
     "DataName",
     "Images",
     "Sequences",
@@ -27,6 +34,7 @@ __all__ = [
     "Task",
     "adding",
     "balanced_order",
+    "from_arrays",
     "latch",
     "load_images",
     "make_draws",

@@ -1,14 +1,79 @@
-"""Other splits of the same images."""
+"""Splits of arrays of one's own, and other splits of the same images."""
 
 import dataclasses
+import functools
+import hashlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, Int32
 
 from jaxdl.data.load import Images, Split, images_checksum
 from jaxdl.errors import InputError
 from jaxdl.types import PRNGKey
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["train", "validation", "test"],
+    meta_fields=["name", "checksum"],
+)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Arrays:
+    """A data set of any arrays: a pytree, as the runner wants it.
+
+    Attributes:
+      train: a tree of arrays with one leading axis of examples.
+      validation, test: likewise; None for none.
+      name: name of the data set.
+      checksum: sha256, in hex, over name, shape, dtype and bytes of each array.
+    """
+
+    train: Any
+    validation: Any
+    test: Any
+    name: str
+    checksum: str
+
+
+def from_arrays(
+    name: str, train: Any, *, validation: Any = None, test: Any = None
+) -> Arrays:
+    """Arrays of one's own as the runner wants its data, with their checksum.
+
+    Args:
+      name: of the data set; it is part of the run's folder.
+      train: an array or a tree of arrays, such as {"x": x, "label": label}, whose
+        leading axes are the examples.
+      validation, test: likewise.
+
+    Raises:
+      InputError: if a split holds anything but arrays, or its arrays are not of as many
+        examples.
+    """
+    splits = {"train": train, "validation": validation, "test": test}
+    for split, tree in splits.items():
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+        sizes = {leaf.shape[:1] for leaf in leaves}
+        given = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves)
+        numbers = all(leaf.dtype.kind in "biufcV" for leaf in leaves)
+        if (
+            not numbers
+            or len(sizes) > 1
+            or () in sizes
+            or (split == "train" and not leaves)
+        ):
+            raise InputError(
+                f"{split} of {name} holds {given or 'no arrays'}: expected arrays of "
+                "numbers, all with the same number of examples along their first axis"
+            )
+    leaves = jax.tree_util.tree_leaves_with_path(jax.tree.map(np.asarray, splits))
+    names = [jax.tree_util.keystr(path, simple=True) for path, _ in leaves]
+    digest = f"{names} {images_checksum([leaf for _, leaf in leaves])}"
+    checksum = hashlib.sha256(digest.encode()).hexdigest()
+    return Arrays(**jax.device_put(splits), name=name, checksum=checksum)
 
 
 def train_on_all(data: Images) -> Images:

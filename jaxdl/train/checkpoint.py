@@ -200,7 +200,7 @@ class Checkpoints:
         return (
             f"the checkpoint of step {steps[-1]} is kept"
             if steps
-            else "none was saved yet"
+            else "no checkpoint was saved yet"
         )
 
     def _manifest(self, step: int) -> Path:

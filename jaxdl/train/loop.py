@@ -28,6 +28,7 @@ from jaxdl.train.leaves import state_sha256
 from jaxdl.train.log import LogFile, RunLog, Values, seed_history
 from jaxdl.train.programs import all_done_of
 from jaxdl.train.progress import EvaluationTable, Progress
+from jaxdl.train.returns import drawn, evaluated, remarked, require_known_metrics
 from jaxdl.train.seeds import Executor
 from jaxdl.types import State
 
@@ -282,21 +283,18 @@ class Loop:
         """Evaluate each seed, and write the line of this step."""
         self._wait_for_save()  # its copy of the states and ours would add up
         with self.clock.measure("evaluate"), self.progress.doing("evaluating"):
+            evaluate, split = self.experiment.evaluate, self.executor.split(states)
             found = [
-                {
-                    name: np.asarray(value)
-                    for name, value in self.experiment.evaluate(
-                        state, self.data, key.evaluate, final
-                    ).items()
-                }
-                for state, key in zip(
-                    self.executor.split(states), self.keys, strict=True
-                )
+                evaluate(state, self.data, key.evaluate, final)
+                for state, key in zip(split, self.keys, strict=True)
             ]
-            rows = {name: np.stack([each[name] for each in found]) for name in found[0]}
+            rows = evaluated(evaluate, found, final, self.checkpoints.intact())
             scalars = {name: row for name, row in rows.items() if row.ndim == 1}
             arrays = {name: row for name, row in rows.items() if row.ndim > 1}
             self._require_finite(step, {k: v[:, None] for k, v in scalars.items()})
+        if final:
+            kept = self.checkpoints.intact()
+            require_known_metrics(self.experiment.protocols, scalars, kept)
         values = {name: row.tolist() for name, row in scalars.items()}
         self.log.write(step, self._times(), train, values, arrays)
         means = {name: float(row.mean()) for name, row in scalars.items()}
@@ -336,16 +334,13 @@ class Loop:
         record = self._record(states, None, 0)
         assert record.states is not None and record.history is not None
         with self.progress.doing("drawing pictures"):
-            save_figures(self.folder / "figures", self.experiment.figures(record))
+            figures = drawn(self.experiment.figures, record, self.folder)
+            save_figures(self.folder / "figures", figures)
         result = self._result(record.states)
         if self.experiment.remarks is not None:
-            found = [
-                self.experiment.remarks(seed_history(record.history, i))
-                for i in range(self.config.seeds)
-            ]
-            result["remarks"] = {
-                name: [dict(each[name]) for each in found] for name in found[0]
-            }
+            seeds = range(self.config.seeds)
+            histories = [seed_history(record.history, i) for i in seeds]
+            result["remarks"] = remarked(self.experiment.remarks, histories)
         write_sealed(self.folder / "result.json", result)
         self.progress.rest()
         print_result(result, self.folder)

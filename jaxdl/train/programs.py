@@ -15,16 +15,16 @@ import jax.export
 
 from jaxdl.train.config import RunConfig, deciding_fields, with_first_seed
 from jaxdl.train.experiment import DoneFn, Experiment, Phase, Plan, Sweep, Work
+from jaxdl.train.pieces import make_checked_step
 from jaxdl.train.seeds import (
     Executor,
     ExecutorName,
-    SeedKeys,
     make_all_done,
     make_executor,
     seed_keys,
 )
 from jaxdl.train.step import UniformBatch
-from jaxdl.types import BatchFn, Metrics, State
+from jaxdl.types import BatchFn, State
 
 CACHED = 256  # `xor` sweeps over 90 combinations: a work and an executor each
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -114,24 +114,6 @@ def trainings(work: Work, data: Any, config: RunConfig) -> Iterator[Training]:
         yield Training("", config, work)
 
 
-def first_step(
-    experiment: Experiment, batch_size: int | None
-) -> Callable[[Any, SeedKeys, State], tuple[State, Metrics]]:
-    """`one_step(data, keys, previous) -> (state, metrics)`: initialise and step once.
-
-    Args:
-      experiment: whose functions it calls.
-      batch_size: of its configuration.
-    """
-    batch_fn = batch_of(experiment, batch_size)
-
-    def one_step(data, keys, previous):
-        state = experiment.init(keys.init, data, previous)
-        return experiment.step(state, batch_fn(data, keys.batch, 0))
-
-    return one_step
-
-
 def lower_steps(
     plan: Plan, platforms: Sequence[str] = PLATFORMS
 ) -> dict[str, jax.export.Exported]:
@@ -148,7 +130,8 @@ def lower_steps(
     for path, config, phases in trainings(plan.work, plan.data, plan.config):
         previous = None
         for phase in phases:
-            step = first_step(phase.experiment, config.batch_size)
+            batch_fn = batch_of(phase.experiment, config.batch_size)
+            step = make_checked_step(phase.experiment, batch_fn)
             arguments = plan.data, seed_keys(0), previous
             # Leaves alone: data may check the types of what it is rebuilt from.
             leaves, treedef = jax.tree.flatten(arguments)

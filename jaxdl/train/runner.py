@@ -5,8 +5,7 @@ import dataclasses
 import json
 import math
 import os
-import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -24,10 +23,18 @@ from jaxdl.train.folder import differing_fields, open_folder, save_figures
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
 from jaxdl.train.loop import Loop, print_result, warn
-from jaxdl.train.programs import batch_of, built, executor_of, first_step, trainings
+from jaxdl.train.pieces import (
+    make_checked_step,
+    require_function,
+    require_pieces,
+    require_work,
+)
+from jaxdl.train.programs import batch_of, built, executor_of, trainings
 from jaxdl.train.progress import Progress
 from jaxdl.train.results import phases_result, sweep_result
+from jaxdl.train.returns import drawn
 from jaxdl.train.seeds import ExecutorName, choose_executor, seed_keys, step_flop
+from jaxdl.train.words import named
 from jaxdl.types import History, State
 
 __all__ = ["Experiment", "Phase", "Plan", "Record", "Sweep", "check_step", "load_run"]
@@ -71,15 +78,17 @@ def run(name: str, work: Work, data: Any, config: RunConfig) -> Record:
       The record of the run.
 
     Raises:
-      InputError: before anything is written, if a configuration does not fit the data
-        or the folder, or a name of a phase or case is not fit for a folder.
-      RunError: if a value was not finite, the disk was full, or no good checkpoint is
-        left; finished parts are kept.
+      InputError: before anything is written, if a piece is not what it should be
+        (`jaxdl.train.pieces`), or a configuration does not fit the data or the folder.
+      RunError: if a value was not finite, the disk was full, no good checkpoint is
+        left, or `evaluate`, `figures` or `remarks` give something of no use
+        (`jaxdl.train.returns`); finished parts are kept.
     """
+    require_pieces(name, data, config)
     with Progress() as progress:
         with progress.doing("checking what is to be trained"):
-            work = built(work, config, data)
             check_step(work, data, config)
+            work = built(work, config, data)
         folder = run_folder(name, data.name, config)
         say(f"run folder: {folder}")
         # Orbax refuses relative paths; "." may be set aside.
@@ -267,8 +276,9 @@ def _finish(
     else:
         if isinstance(node.work, Sweep):
             _require_states(records)
+            draw = node.work.figures
             with Progress.current().doing("drawing pictures of all cases"):
-                figures = node.work.figures(records) if node.work.figures else {}
+                figures = drawn(draw, records, node.folder) if draw is not None else {}
                 save_figures(node.folder / "figures", figures)
         together = sweep_result if is_sweep else phases_result
         results = {name: cast(Any, record.result) for name, record in records.items()}
@@ -295,28 +305,39 @@ def _require_states(records: Mapping[str, Record]) -> None:
                 )
 
 
-def check_step(work: Work, data: Any, config: RunConfig) -> None:
+def check_step(work: Work, data: Any, config: RunConfig, owner: str = "") -> None:
     """Trace one step of every training, so that what cannot work is refused early.
 
+    Args:
+      work, data, config: as for `run`.
+      owner: whose work it is, such as " of the case fast".
+
     Raises:
-      InputError: as the experiments' functions do; if names cannot be folders; or if
-        the states, the data and the largest array of a step exceed the memory.
+      InputError: as the experiments' functions do; if a part of the work is not what
+        it should be (`jaxdl.train.pieces`); or if the states, the data and the largest
+        array of a step exceed the memory.
     """
+    if callable(work):
+        require_function("make_work", work)
     work = built(work, config, data)
+    require_work(work, owner)
     if isinstance(work, Sweep):
-        check_folder_names("case", work.cases)
-        for case in work.cases.values():
-            check_step(case.work, data, case.config)
+        for name, case in work.cases.items():
+            check_step(case.work, data, case.config, f" of the case {name}")
         return
-    if not isinstance(work, Experiment):
-        check_folder_names("phase", [phase.name for phase in work])
     keys = seed_keys(config.seed)
     for training in trainings(work, data, config):
         previous = None
         for phase in training.phases:
-            step = first_step(phase.experiment, config.batch_size)
+            batch_fn = batch_of(phase.experiment, config.batch_size)
+            step = make_checked_step(phase.experiment, batch_fn)
             trace = jax.make_jaxpr(step, return_shape=True)
             traced, (previous, metrics) = trace(data, keys, previous)
+            if phase.steps and not metrics:
+                raise InputError(
+                    f"{named('step', phase.experiment.step)} gives no metrics: "
+                    "expected at least one scalar, such as {'loss': loss}"
+                )
             at_once = config.seeds if config.executor == "vmap" else 1
             block = min(config.block_steps, max(phase.steps, 1))
             require_memory(
@@ -325,24 +346,6 @@ def check_step(work: Work, data: Any, config: RunConfig) -> None:
                 + at_once * largest_bytes(traced.jaxpr)
                 + block * config.seeds * array_bytes(metrics)
             )
-
-
-def check_folder_names(kind: str, names: Iterable[str]) -> None:
-    """Refuse names of cases or phases that are not fit for folders, or not unique.
-
-    Raises:
-      InputError: naming the first at fault.
-    """
-    seen: set[str] = set()
-    for name in names:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name) or name in seen:
-            raise InputError(
-                f"a {kind} is called {name!r}: expected lower-case letters, digits, "
-                "'_', '.' and '-', since it names a folder, and no name twice"
-            )
-        seen.add(name)
-    if not seen:
-        raise InputError(f"there is no {kind}: expected at least one")
 
 
 def _executor_name(experiment, data, keys, config, previous) -> ExecutorName:

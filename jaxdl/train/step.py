@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxdl.errors import InputError
+from jaxdl.train.pieces import require_metrics
 from jaxdl.train.state import TrainState
+from jaxdl.train.words import form, is_array, kind, named
 from jaxdl.types import Batch, LossFn, Metrics, Model, PRNGKey
 
 
@@ -28,7 +31,7 @@ class UniformBatch:
 
     def __call__(self, data: Any, key: PRNGKey, step: Any, /) -> Batch:
         """The examples of `data.train` that step number `step` uses."""
-        num_examples = jax.tree.leaves(data.train)[0].shape[0]
+        num_examples = _num_examples(getattr(data, "train", None))
         if self.batch_size > num_examples:
             raise InputError(
                 f"batch_size is {self.batch_size}: expected at most {num_examples}, "
@@ -59,6 +62,18 @@ def make_uniform_batch(
     return UniformBatch(batch_size, num_batches)
 
 
+def _num_examples(train: Any) -> int:
+    """The size of the leading axis that all arrays of the training split share."""
+    sizes = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(train)}
+    if len(sizes) != 1 or () in sizes:
+        raise InputError(
+            f"the data has {form(train)} in train, where minibatches are drawn from: "
+            "expected arrays with as many examples each along their first axis, or a "
+            "batch function in Experiment(batch=...)"
+        )
+    return sizes.pop()[0]
+
+
 def make_init(
     model: Model, optimizer: optax.GradientTransformation
 ) -> Callable[..., TrainState]:
@@ -83,12 +98,30 @@ def make_train_step(
       optimizer: makes the step from the gradient.
 
     Returns:
-      `train_step(state, batch) -> (state, metrics)`.
+      `train_step(state, batch) -> (state, metrics)`; it raises InputError if the loss
+      gives something else than a scalar and its metrics.
     """
+
+    def checked_loss(params, batch, key):
+        found = loss_fn(params, batch, key)
+        giver, pair = named("the loss", loss_fn), isinstance(found, tuple)
+        if not pair or len(found) != 2:
+            raise InputError(
+                f"{giver} gives {kind(found)}: expected a pair (loss, metrics), such "
+                "as (loss, {'loss': loss})"
+            )
+        if not is_array(found[0]) or jnp.shape(found[0]) != ():
+            raise InputError(
+                f"{giver} gives {kind(found[0])} as the loss: expected a scalar, such "
+                "as its mean over the batch"
+            )
+        require_metrics(giver, found[1])
+        return found
 
     def train_step(state: TrainState, batch) -> tuple[TrainState, Metrics]:
         key, loss_key = jax.random.split(state.key)
-        grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params, batch, loss_key)
+        grad_fn = jax.grad(checked_loss, has_aux=True)
+        grads, metrics = grad_fn(state.params, batch, loss_key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         return TrainState(key, params, opt_state), dict(metrics)

@@ -1,4 +1,4 @@
-"""Other splits of the same images."""
+"""Splits of arrays of one's own, and other splits of the same images."""
 
 import jax
 import jax.numpy as jnp
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from jaxdl.data import (
+    Arrays,
     Images,
     Split,
     balanced_order,
+    from_arrays,
     load_images,
     mnist_basic,
     train_on_all,
@@ -77,3 +79,53 @@ def test_every_start_of_a_balanced_order_has_as_many_of_each_class():
     # Each class leads a third of the orders, and any of its examples does.
     assert np.all(np.abs(np.bincount(labels[firsts]) - 200 / 3) < 4 * 6.7)
     assert len(set(firsts)) == 18
+
+
+PAIRS = {"x": np.arange(6.0).reshape(3, 2), "label": np.array([0, 1, 2])}
+
+
+def test_arrays_of_ones_own():
+    data = from_arrays("pairs", PAIRS, test=[np.ones((2, 2), np.uint8)])
+    leaves, structure = jax.tree.flatten(data)
+    assert all(isinstance(leaf, jax.Array) for leaf in leaves) and len(leaves) == 3
+    assert data.name == "pairs" and data.validation is None
+    np.testing.assert_array_equal(data.train["x"], PAIRS["x"])
+    np.testing.assert_array_equal(data.train["label"], PAIRS["label"])
+    assert data.test[0].dtype == jnp.uint8 and len(data.checksum) == 64
+    again = jax.tree.unflatten(structure, leaves)
+    assert isinstance(again, Arrays) and again.checksum == data.checksum
+
+
+def test_their_checksum_tells_them_apart():
+    others = [
+        (PAIRS | {"x": PAIRS["x"] + 1}, {}),
+        (PAIRS | {"x": PAIRS["x"].astype(np.float32)}, {}),
+        (PAIRS | {"x": PAIRS["x"].reshape(3, 2, 1)}, {}),
+        ({"x": PAIRS["label"], "label": PAIRS["x"]}, {}),
+        ({"y": PAIRS["x"], "label": PAIRS["label"]}, {}),
+        (PAIRS, {"test": PAIRS}),
+        (PAIRS, {"validation": PAIRS}),
+    ]
+    found = [from_arrays("a", train, **more).checksum for train, more in others]
+    first = from_arrays("pairs", PAIRS).checksum
+    assert first == from_arrays("other", dict(reversed(PAIRS.items()))).checksum
+    assert len({first, *found}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (None, "train of a holds no arrays: expected arrays of numbers"),
+        ({}, "train of a holds no arrays"),
+        ({"x": np.ones(3), "y": np.ones(2)}, r"float64\[3\], float64\[2\]: expected"),
+        ({"x": np.ones(3), "y": 2.0}, r"float64\[3\], float64\[\]: expected"),
+        (np.array(["a", "b"]), r"<U1\[2\]: expected arrays of numbers"),
+        ([np.array([None])], r"object\[1\]: expected"),
+    ],
+)
+def test_other_arrays_are_refused(train, said):
+    with pytest.raises(InputError, match=said):
+        from_arrays("a", train)
+    if jax.tree.leaves(train):
+        with pytest.raises(InputError, match=f"test of a holds .*{said}"):
+            from_arrays("a", PAIRS, test=train)

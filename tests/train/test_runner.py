@@ -669,7 +669,7 @@ def test_a_non_finite_metric_stops_the_run(tmp_path, save_every):
 
     with pytest.raises(RunError, match="loss is nan at step 33 of seed 4") as caught:
         run("toy", experiment._replace(step=step), DATA, cfg)
-    kept = "step 30 is kept" if save_every else "none was saved"
+    kept = "step 30 is kept" if save_every else "no checkpoint was saved"
     assert kept in str(caught.value)
     assert lines_of(cfg.out)[-1]["step"] < 33
 

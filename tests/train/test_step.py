@@ -57,6 +57,25 @@ def test_a_batch_may_be_as_large_as_the_data_and_no_larger():
         make_uniform_batch(51)(DATA, jax.random.key(0), 0)
 
 
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (None, "the data has no arrays in train"),
+        (
+            {"x": jnp.ones((5, 2)), "y": jnp.ones(4)},
+            r"x float32\[5,2\], y float32\[4\]",
+        ),
+        ({"x": jnp.ones(5), "y": jnp.float32(1)}, r"y float32\[\] in train"),
+    ],
+)
+def test_batches_are_drawn_from_arrays_of_as_many_examples(train, said):
+    draw = make_uniform_batch(2)
+    with pytest.raises(InputError, match=f"{said}.*along their first axis"):
+        draw(Indexed(train), jax.random.key(0), 0)
+    with pytest.raises(InputError, match="no arrays in train"):
+        draw({"x": jnp.ones(5)}, jax.random.key(0), 0)
+
+
 def test_the_toy_learns():
     """The experiment of the runner's tests is a real one: its error falls."""
     experiment = toy_experiment.make_experiment(
