@@ -16,8 +16,8 @@ from jaxdl.models.mlps import mlp
 from jaxdl.types import Model, PRNGKey
 
 NOT_DIFFERENTIABLE = {
-    "adversarial.networks.gan_networks": "it names two networks",
     "adversarial.health": "it judges what a run has logged",
+    "adversarial.networks.gan_networks": "it names two networks",
     "adversarial.population_statistics": "it fixes statistics of nets after training",
     "adversarial.sampler": "it runs a generator in chunks, without gradients",
     "adversarial.step": "it applies gradients of losses, which are checked",

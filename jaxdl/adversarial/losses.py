@@ -10,7 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.ops.arguments import array_like
 
+
+@array_like
 def gan_value(
     real_logits: Float[Array, "*real_batch"], fake_logits: Float[Array, "*fake_batch"]
 ) -> Float[Array, ""]:
@@ -36,6 +39,7 @@ def gan_value(
     return jnp.mean(log_real) + jnp.mean(log_not_fake)
 
 
+@array_like
 def discriminator_loss(
     real_logits: Float[Array, "*batch"], fake_logits: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
@@ -61,6 +65,7 @@ def discriminator_loss(
     return -jax.nn.log_sigmoid(real_logits) - jax.nn.log_sigmoid(-fake_logits)
 
 
+@array_like
 def minimax_generator_loss(
     fake_logits: Float[Array, "*batch"],
 ) -> Float[Array, "*batch"]:
@@ -83,6 +88,7 @@ def minimax_generator_loss(
     return jax.nn.log_sigmoid(-fake_logits)
 
 
+@array_like
 def non_saturating_generator_loss(
     fake_logits: Float[Array, "*batch"],
 ) -> Float[Array, "*batch"]:
@@ -105,6 +111,7 @@ def non_saturating_generator_loss(
     return -jax.nn.log_sigmoid(fake_logits)
 
 
+@array_like
 def least_squares_discriminator_loss(
     real_scores: Float[Array, "*batch"], fake_scores: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
@@ -129,6 +136,7 @@ def least_squares_discriminator_loss(
     return ((real_scores - 1) ** 2 + fake_scores**2) / 2
 
 
+@array_like
 def least_squares_generator_loss(
     fake_scores: Float[Array, "*batch"],
 ) -> Float[Array, "*batch"]:
@@ -148,6 +156,7 @@ def least_squares_generator_loss(
     return (fake_scores - 1) ** 2 / 2
 
 
+@array_like
 def hinge_discriminator_loss(
     real_scores: Float[Array, "*batch"], fake_scores: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
@@ -173,6 +182,7 @@ def hinge_discriminator_loss(
     return jax.nn.relu(1 - real_scores) + jax.nn.relu(1 + fake_scores)
 
 
+@array_like
 def wasserstein_critic_loss(
     real_scores: Float[Array, "*batch"], fake_scores: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
@@ -199,6 +209,7 @@ def wasserstein_critic_loss(
     return fake_scores - real_scores
 
 
+@array_like
 def wasserstein_generator_loss(
     fake_scores: Float[Array, "*batch"],
 ) -> Float[Array, "*batch"]:

@@ -8,19 +8,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxdl.measures.chunks import in_chunks
+from jaxdl.ops.arguments import array_like
 from jaxdl.ops.images import unit_pixels
-from jaxdl.ops.losses import check_labels, softmax_cross_entropy
+from jaxdl.ops.losses import check_labels, check_labels_fit, softmax_cross_entropy
 from jaxdl.types import ApplyFn, EvaluateFn, Params
 
 
+@array_like
 def error_percent(
     logits: Float[Array, "*batch classes"], labels: Int[Array, "*batch"]
 ) -> Float[Array, ""]:
     """Share of examples whose largest logit is not that of their class, in percent.
 
     Raises:
-      InputError: see `check_labels`.
+      InputError: if there is not one label for each row of logits; see `check_labels`.
     """
+    check_labels_fit(logits, labels)
     check_labels(labels, logits.shape[-1])
     return 100 * jnp.mean(jnp.argmax(logits, axis=-1) != labels)
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.ops.arguments import array_like
 from jaxdl.types import ApplyFn, Params
 
 
@@ -22,6 +23,7 @@ class Moments(NamedTuple):
     variance: Float[Array, " features"]
 
 
+@array_like
 def moments(x: Float[Array, "*batch features"]) -> Moments:
     """Mean and variance of each feature over all other axes."""
     axes = tuple(range(x.ndim - 1))
@@ -30,6 +32,7 @@ def moments(x: Float[Array, "*batch features"]) -> Moments:
     return Moments(mean.reshape(-1), variance)
 
 
+@array_like
 def batch_norm(
     x: Float[Array, "*batch features"],
     scale: Float[Array, " features"],

@@ -13,6 +13,7 @@ from jax.nn.initializers import Initializer
 from jaxdl.errors import InputError
 from jaxdl.nn import conv_cpu
 from jaxdl.nn.conv_cpu import Geometry, Images, Kernel
+from jaxdl.ops.arguments import array_like
 from jaxdl.ops.numerics import promoted
 
 Padding = str | Sequence[tuple[int, int]]
@@ -27,6 +28,7 @@ derivatives are slow inside loops.
 """
 
 
+@array_like
 def conv_general_dilated(
     lhs: Images,
     rhs: Kernel,
@@ -102,6 +104,7 @@ def conv_general_dilated(
     return _forward((geometry, precision), lhs, rhs)
 
 
+@array_like
 def conv_transpose(
     lhs: Images,
     rhs: Kernel,

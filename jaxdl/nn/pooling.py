@@ -13,11 +13,13 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
+from jaxdl.ops.arguments import array_like
 
 Images = Float[Array, "_batch _height _width _channels"]
 Padding = str | Sequence[tuple[int, int]]
 
 
+@array_like
 def max_pool(
     x: Images,
     window: Sequence[int] = (2, 2),
@@ -47,6 +49,7 @@ def max_pool(
     return best
 
 
+@array_like
 def average_pool(
     x: Images,
     window: Sequence[int] = (2, 2),

@@ -1,4 +1,8 @@
-"""Formulas."""
+"""Formulas.
+
+Numbers, nested lists and NumPy's arrays are taken as `jax.numpy` takes them;
+annotations name the arrays that are made of them (`jaxdl.ops.arguments`).
+"""
 
 from jaxdl.ops.activations import ACTIVATIONS as ACTIVATIONS
 from jaxdl.ops.activations import Activation as Activation

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxdl.errors import InputError
+from jaxdl.ops.arguments import array_like, as_array
 from jaxdl.ops.numerics import in_float32
 
 ArrayFn = Callable[[Array], Array]
@@ -139,6 +140,7 @@ def _one(z):
     return jnp.where(jnp.isnan(z), math.nan, jnp.ones_like(z))
 
 
+@array_like
 @_with_jvp(lambda tangent, y, z: tangent * _flat(z))
 def unit_step(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Unit step: f(z) = 0 for z < 0, 1/2 at 0, 1 for z > 0.
@@ -148,12 +150,14 @@ def unit_step(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jnp.heaviside(z, jnp.asarray(0.5, z.dtype))
 
 
+@array_like
 @_with_jvp(lambda tangent, y, z: tangent * _flat(z))
 def sign(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Sign: f(z) = -1 for z < 0, 0 at 0, 1 for z > 0. Its derivative is 0."""
     return jnp.sign(z)
 
 
+@array_like
 def linear(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
     """Identity: f(z) = z. Layers with nothing else between them are one layer."""
     return z
@@ -163,6 +167,7 @@ def _relu_tangent(tangent, y, z):
     return jnp.where(z <= 0, 0, tangent * _one(z))
 
 
+@array_like
 @_with_jvp(_relu_tangent)
 def relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Rectifier: f(z) = max(0, z).
@@ -173,6 +178,7 @@ def relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jax.nn.relu(z)
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _step_between(z, -0.5, 0.5))
 def piecewise_linear(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -180,6 +186,7 @@ def piecewise_linear(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jnp.clip(z + 0.5, 0, 1)
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _sigmoid_derivative(z))
 def sigmoid(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
@@ -187,6 +194,7 @@ def sigmoid(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
     return jax.nn.sigmoid(z)
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _tanh_derivative(z))
 def tanh(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
@@ -198,6 +206,7 @@ def _leaky_relu_tangent(tangent, y, z):
     return jnp.where(z < 0, 0.01 * tangent, tangent * _one(z))
 
 
+@array_like
 @in_float32
 @_with_jvp(_leaky_relu_tangent)
 def leaky_relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -210,6 +219,7 @@ def leaky_relu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jax.nn.leaky_relu(z)
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _logistic(z))
 def softplus(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -233,6 +243,7 @@ def softplus(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     return jnp.maximum(z, 0) + twice_s * series
 
 
+@array_like
 @in_float32
 @_with_jvp(
     lambda tangent, y, z: y * (tangent - jnp.sum(y * tangent, -1, keepdims=True))
@@ -247,6 +258,7 @@ def _softsign_derivative(z):
     return jnp.square(1 / (1 + jnp.abs(z)))
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _softsign_derivative(z))
 def softsign(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -264,6 +276,7 @@ def _elu_derivative(z):
     return jnp.where(z > 0, 1, jnp.exp(jnp.where(z > 0, 0, z)))
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _elu_derivative(z))
 def elu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -310,6 +323,7 @@ def _gelu_second_derivative(z):
     return (2 - z * z) * jnp.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _gelu_derivative(z))
 def gelu(z: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
@@ -371,6 +385,7 @@ def _silu_second_derivative(z):
     return _sigmoid_derivative(z) * (2 - z * jnp.tanh(z / 2))
 
 
+@array_like
 @in_float32
 @_with_jvp(lambda tangent, y, z: tangent * _silu_derivative(z))
 def silu(z: Inexact[Array, "*batch"]) -> Inexact[Array, "*batch"]:
@@ -399,6 +414,7 @@ def _larger_jvp(primals, tangents):
     return _larger(a, b), share * of_a + (1 - share) * of_b
 
 
+@array_like
 def maxout(
     z: Float[Array, "*batch in"], *, num_pieces: int = 2
 ) -> Float[Array, "*batch out"]:
@@ -489,8 +505,13 @@ def _maxout_derivative(z):
     return jnp.concatenate([share[..., :, None] * eye for share in shares], axis=-1)
 
 
+def _of_array(derivative: ArrayFn) -> ArrayFn:
+    """A derivative of the table that takes what `array_like` functions take."""
+    return lambda z: derivative(as_array("z", z))
+
+
 ACTIVATIONS: dict[str, Activation] = {
-    row.name: row
+    row.name: row._replace(derivative=_of_array(row.derivative))
     for row in (
         Activation(
             "unit_step",

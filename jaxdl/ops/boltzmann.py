@@ -10,9 +10,11 @@ from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
 from jaxdl.ops.activations import softplus
+from jaxdl.ops.arguments import array_like
 from jaxdl.types import Params
 
 
+@array_like
 def hidden_logits(
     params: Params, visible: Float[Array, "*batch visible"]
 ) -> Float[Array, "*batch hidden"]:
@@ -27,6 +29,7 @@ def hidden_logits(
     return _biased(params["hidden_bias"], visible @ params["kernel"])
 
 
+@array_like
 def visible_logits(
     params: Params, hidden: Float[Array, "*batch hidden"]
 ) -> Float[Array, "*batch visible"]:
@@ -39,6 +42,7 @@ def visible_logits(
     return _biased(params["visible_bias"], hidden @ params["kernel"].T)
 
 
+@array_like
 def joint_energy(
     params: Params,
     visible: Float[Array, "*batch visible"],
@@ -54,6 +58,7 @@ def joint_energy(
     return -visible @ params["visible_bias"] - jnp.sum(logits * hidden, axis=-1)
 
 
+@array_like
 def free_energy(
     params: Params, visible: Float[Array, "*batch visible"]
 ) -> Float[Array, "*batch"]:

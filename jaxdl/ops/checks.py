@@ -18,6 +18,7 @@ from jaxdl.types import PRNGKey
 
 NOT_DIFFERENTIABLE = {
     "ops.activations.activation": "it looks up a row of a table",
+    "ops.arguments": "it makes arrays of arguments; all is checked through it",
     "ops.images.image_rows": "images are bytes",
     "ops.numerics.in_float32": "the activations are checked through it",
     "ops.numerics.promoted": "it converts types; the layers are checked through it",

@@ -12,9 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
+from jaxdl.ops.arguments import array_like
 from jaxdl.types import PRNGKey
 
 
+@array_like
 def masking_noise(
     key: PRNGKey, x: Float[Array, "*batch in"], share: float
 ) -> Float[Array, "*batch in"]:
@@ -28,6 +30,7 @@ def masking_noise(
     return jnp.where(masked, jnp.zeros_like(x), x)
 
 
+@array_like
 def gaussian_noise(
     key: PRNGKey, x: Float[Array, "*batch in"], deviation: float
 ) -> Float[Array, "*batch in"]:
@@ -43,6 +46,7 @@ def gaussian_noise(
     return x + deviation * jax.random.normal(key, x.shape, x.dtype)
 
 
+@array_like
 def salt_and_pepper(
     key: PRNGKey, x: Float[Array, "*batch in"], share: float
 ) -> Float[Array, "*batch in"]:

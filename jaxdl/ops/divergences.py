@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl.errors import InputError
+from jaxdl.ops.arguments import array_like
 from jaxdl.ops.numerics import is_known, safe_sqrt, within
 
 
@@ -30,6 +31,7 @@ def tolerance(dtype: jnp.dtype) -> float:
     return {8: 1e-8, 4: 1e-4}.get(jnp.dtype(dtype).itemsize, 1e-2)
 
 
+@array_like
 def log_probabilities(p: Float[Array, "*batch k"]) -> Float[Array, "*batch k"]:
     """Log-probabilities of probabilities; -inf for 0.
 
@@ -74,6 +76,7 @@ def _log_jvp(primals, tangents):
     return log_p, jnp.where(possible, slope * tangent, 0)
 
 
+@array_like
 def check_log_probabilities(*log_ps: Float[Array, "*batch k"]) -> None:
     """Refuse what are no log-probabilities of distributions over the same outcomes.
 
@@ -115,6 +118,7 @@ def _check_sums(sums: np.ndarray | np.floating, limit: float) -> None:
         )
 
 
+@array_like
 def entropy(log_p: Float[Array, "*batch k"]) -> Float[Array, "*batch"]:
     """Entropy H(p) = -sum_i p_i log p_i, between 0 and log k.
 
@@ -129,6 +133,7 @@ def entropy(log_p: Float[Array, "*batch k"]) -> Float[Array, "*batch"]:
     return within(_expected_minus(log_p, log_p), 0, largest)
 
 
+@array_like
 def cross_entropy(
     log_p: Float[Array, "*batch k"], log_q: Float[Array, "*batch k"]
 ) -> Float[Array, "*batch"]:
@@ -143,6 +148,7 @@ def cross_entropy(
     return _expected_minus(log_p, log_q)
 
 
+@array_like
 def kl_divergence(
     log_p: Float[Array, "*batch k"], log_q: Float[Array, "*batch k"]
 ) -> Float[Array, "*batch"]:
@@ -162,6 +168,7 @@ def kl_divergence(
     return _kl(log_p, log_q)
 
 
+@array_like
 def jeffreys_divergence(
     log_p: Float[Array, "*batch k"], log_q: Float[Array, "*batch k"]
 ) -> Float[Array, "*batch"]:
@@ -180,6 +187,7 @@ def jeffreys_divergence(
     return _kl(log_p, log_q) + _kl(log_q, log_p)
 
 
+@array_like
 def js_divergence(
     log_p: Float[Array, "*batch k"],
     log_q: Float[Array, "*batch k"],
@@ -214,6 +222,7 @@ def js_divergence(
     return within(value, 0, -w_p * math.log(w_p) - w_q * math.log(w_q))
 
 
+@array_like
 def total_variation(
     log_p: Float[Array, "*batch k"], log_q: Float[Array, "*batch k"]
 ) -> Float[Array, "*batch"]:
@@ -227,6 +236,7 @@ def total_variation(
     return within(0.5 * jnp.sum(gaps, axis=-1), 0, 1)
 
 
+@array_like
 def hellinger_distance(
     log_p: Float[Array, "*batch k"], log_q: Float[Array, "*batch k"]
 ) -> Float[Array, "*batch"]:
@@ -319,6 +329,7 @@ class Estimate(NamedTuple):
     standard_error: Float[Array, ""]
 
 
+@array_like
 def monte_carlo_entropy(log_p: Float[Array, " n"]) -> Estimate:
     """Entropy -E_p[log p(x)], estimated from log-densities at samples of p.
 
@@ -328,6 +339,7 @@ def monte_carlo_entropy(log_p: Float[Array, " n"]) -> Estimate:
     return _mean(-log_p)
 
 
+@array_like
 def monte_carlo_kl(log_p: Float[Array, " n"], log_q: Float[Array, " n"]) -> Estimate:
     """KL(p || q) = E_p[log p(x) - log q(x)], from log-densities at samples of p.
 
@@ -342,6 +354,7 @@ def monte_carlo_kl(log_p: Float[Array, " n"], log_q: Float[Array, " n"]) -> Esti
     return _mean(log_p - log_q)
 
 
+@array_like
 def monte_carlo_js(
     log_p_at_p: Float[Array, " n"],
     log_q_at_p: Float[Array, " n"],

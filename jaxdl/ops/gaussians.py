@@ -12,20 +12,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from jaxdl.errors import InputError
+from jaxdl.ops.arguments import array_like, as_array
 from jaxdl.ops.numerics import in_float32, is_known, safe_sqrt, within
 
 LOG_2_PI = 1.8378770664093453
 
 
-def check_covariance(cov: jax.Array | np.ndarray) -> None:
+def check_covariance(cov: jax.Array | ArrayLike) -> None:
     """Refuse what is no covariance.
 
     Raises:
       InputError: unless `cov` is [dim dim], and, where its values are known, finite,
         symmetric (to 1e-5 of its largest entry) and positive definite.
     """
+    cov = cov if isinstance(cov, np.ndarray) else as_array("cov", cov)
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1]:
         raise InputError(f"a covariance has shape {cov.shape}: expected [dim dim]")
     if not is_known(cov):
@@ -46,6 +49,7 @@ def check_covariance(cov: jax.Array | np.ndarray) -> None:
         )
 
 
+@array_like
 @in_float32
 def gaussian_log_density(
     x: Float[Array, "*batch dim"],
@@ -68,6 +72,7 @@ def gaussian_log_density(
     return -0.5 * (distances + len(mean) * LOG_2_PI) - _half_log_det(factor)
 
 
+@array_like
 @in_float32
 def gaussian_entropy(cov: Float[Array, "dim dim"]) -> Float[Array, ""]:
     """Entropy of a Gaussian, in nats; negative for a narrow one.
@@ -82,6 +87,7 @@ def gaussian_entropy(cov: Float[Array, "dim dim"]) -> Float[Array, ""]:
     return _half_log_det(factor) + 0.5 * len(cov) * (1 + LOG_2_PI)
 
 
+@array_like
 @in_float32
 def gaussian_cross_entropy(
     mean_p: Float[Array, " dim"],
@@ -106,6 +112,7 @@ def gaussian_cross_entropy(
     return 0.5 * (squares + len(cov_p) * LOG_2_PI) + _half_log_det(factor)
 
 
+@array_like
 @in_float32
 def gaussian_kl(
     mean_p: Float[Array, " dim"],
@@ -133,6 +140,7 @@ def gaussian_kl(
     return within(0.5 * squares - _half_log_det(spread), 0, math.inf)
 
 
+@array_like
 @in_float32
 def gaussian_jeffreys(
     mean_p: Float[Array, " dim"],
@@ -149,6 +157,7 @@ def gaussian_jeffreys(
     return forward + gaussian_kl(mean_q, cov_q, mean_p, cov_p)
 
 
+@array_like
 @in_float32
 def gaussian_hellinger(
     mean_p: Float[Array, " dim"],
@@ -181,6 +190,7 @@ def gaussian_hellinger(
     return safe_sqrt(-jnp.expm1(log_overlap))
 
 
+@array_like
 @in_float32
 def diagonal_gaussian_log_density(
     x: Float[Array, "*batch dim"],
@@ -200,6 +210,7 @@ def diagonal_gaussian_log_density(
     return -0.5 * jnp.sum(squares + log_variance + LOG_2_PI, axis=-1)
 
 
+@array_like
 @in_float32
 def standard_normal_kl(
     mean: Float[Array, "*batch dim"], log_variance: Float[Array, "*batch dim"]

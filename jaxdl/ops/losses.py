@@ -8,9 +8,11 @@ from jaxtyping import Array, Float, Int
 
 from jaxdl.errors import InputError
 from jaxdl.ops.activations import sigmoid, softplus
+from jaxdl.ops.arguments import array_like
 from jaxdl.ops.numerics import is_known
 
 
+@array_like
 def half_squared_error(
     outputs: Float[Array, "*batch out"], targets: Float[Array, "*batch out"]
 ) -> Float[Array, "*batch"]:
@@ -25,6 +27,7 @@ def half_squared_error(
     return squared_error(outputs, targets) / 2
 
 
+@array_like
 def squared_error(
     outputs: Float[Array, "*batch out"], targets: Float[Array, "*batch out"]
 ) -> Float[Array, "*batch"]:
@@ -39,6 +42,7 @@ def squared_error(
     return jnp.sum((targets - outputs) ** 2, axis=-1)
 
 
+@array_like
 def bernoulli_cross_entropy(
     logits: Float[Array, "*batch out"], targets: Float[Array, "*batch out"]
 ) -> Float[Array, "*batch"]:
@@ -102,6 +106,7 @@ def _check_shapes(outputs: Array, targets: Array) -> None:
         )
 
 
+@array_like
 def softmax_cross_entropy(
     logits: Float[Array, "*batch classes"], labels: Int[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
@@ -117,17 +122,27 @@ def softmax_cross_entropy(
       InputError: if there is not one label for each row of logits, or, where values are
         known, a label is no class. Inside `jit` the loss of such an example is NaN.
     """
-    if logits.shape[:-1] != labels.shape:
-        raise InputError(
-            f"labels have shape {labels.shape}: expected {logits.shape[:-1]}, one for "
-            "each row of logits"
-        )
+    check_labels_fit(logits, labels)
     check_labels(labels, logits.shape[-1])
     log_p = jax.nn.log_softmax(logits)
     chosen = jnp.take_along_axis(log_p, labels[..., None], axis=-1, mode="fill")[..., 0]
     return jnp.where(labels < 0, jnp.nan, -chosen)
 
 
+def check_labels_fit(logits: Array, labels: Array) -> None:
+    """Refuse labels that are not one for each row of logits.
+
+    Raises:
+      InputError: naming both shapes.
+    """
+    if logits.shape[:-1] != labels.shape:
+        raise InputError(
+            f"labels have shape {labels.shape}: expected {logits.shape[:-1]}, one for "
+            "each row of logits"
+        )
+
+
+@array_like
 def check_labels(labels: Int[Array, "*batch"], num_classes: int) -> None:
     """Refuse labels that are no classes, where their values are known.
 
