@@ -193,9 +193,13 @@ def plant(tmp_path, monkeypatch):
         path = [*jaxdl.systems.__path__, str(tmp_path)]
         monkeypatch.setattr(jaxdl.systems, "__path__", path)
 
+    def forget():
+        for name in [name for name in sys.modules if ".planted" in name]:
+            del sys.modules[name]
+
+    forget()  # another test's of that name
     yield make
-    for name in [name for name in sys.modules if ".planted" in name]:
-        del sys.modules[name]
+    forget()
     del jaxdl.systems.planted
 
 
