@@ -33,17 +33,20 @@ def series(num_steps, num_seeds=2, names=("loss",)):
     return Series(np.arange(1, num_steps + 1) * 10, values)
 
 
-def faults_of_texts(figure) -> list[str]:
+def faults_of_texts(figure, *, one_seed: bool = False) -> list[str]:
     """What is wrong with the texts of a figure, after it has been saved.
 
     A text must lie on the canvas whole, two must not overlap, and a count must not be
-    left in brackets: "seed(s)".
+    left in brackets: "seed(s)". One seed has no interval to name.
     """
     width, height = figure.bbox.size
     # Of an annotation without its arrow, which may cross others.
     boxes = [(text, Text.get_window_extent(text)) for text in _texts(figure)]
     found = [(text.get_text(), box) for text, box in boxes]
     faults = [f"{text!r}: one or several?" for text, _ in found if "(s)" in text]
+    if one_seed:
+        wrong = [text for text, _ in found if "95 % interval" in text]
+        faults += [f"{text!r}: of one seed?" for text in wrong]
     for text, box in found:
         ends = np.array([-box.x0, -box.y0, box.x1 - width, box.y1 - height])
         if ends.max() > 1:  # pixel

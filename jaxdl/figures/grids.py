@@ -82,7 +82,7 @@ def figure_of_images(
     label_size, margin = 10, 0.1
     label_width = max((text_width(x, label_size) for x in row_labels), default=0.0)
     left = margin + (label_width + margin if row_labels else 0)
-    top = margin + 0.22 * (1 + title.count("\n")) + 0.05
+    top = margin + 0.19 * (1 + title.count("\n")) + 0.05
     aspect = len(rows) * (height + 2) / (columns * (width + 2))
     wide = min(8.0 - left - margin, 15.0 / aspect)
     left, tall = max(left, (8.0 - wide) / 2), wide * aspect

@@ -125,6 +125,15 @@ def test_guard_finds(spoil, fault):
     assert fault in found
 
 
+def test_guard_finds_an_interval_of_one_seed():
+    figure = new_figure(4.0, 3.0)
+    figure.subplots().set_title("mean, 95 % interval")
+    drawn(figure)
+    assert faults_of_texts(figure) == []
+    (found,) = faults_of_texts(figure, one_seed=True)
+    assert "of one seed?" in found
+
+
 @pytest.mark.parametrize("hidden", ["tick", "axes", "axis"])
 def test_guard_looks_at_what_is_drawn(hidden):
     figure = new_figure(4.0, 3.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdl.data.long_lag import SYMBOLS
 from jaxdl.figures.grids import new_figure
-from jaxdl.figures.texts import label_steps, seeds_in_words, set_title
+from jaxdl.figures.texts import label_plainly, label_steps, seeds_in_words, set_title
 from jaxdl.measures.long_lag import carries_over_time
 from jaxdl.systems.long_lag.tasks import published_sequences
 from jaxdl.train.seeds import seed_keys
@@ -66,6 +66,7 @@ def _training(record, published: float | None) -> Any:
         axes.grid(alpha=0.3)
     if "error" in found.values:
         figure.axes[0].set_yscale("log")
+        label_plainly(figure.axes[0])
     figure.axes[1].set_ylim(-0.03, 1.03)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if handles:
@@ -104,6 +105,7 @@ def _states(
         label = what if i == 0 else None
         axes.axvline(time, color="0.35", ls="--", lw=1, label=label)
     axes.set(xlabel="time (inputs read)", ylabel="state of the cell")
+    label_steps(axes)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     shown = f"{len(order)} of {states.shape[1]} cells"
@@ -172,4 +174,5 @@ def _test(record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _counted(record, wrong: np.ndarray) -> str:
     seeds = seeds_in_words(len(record.states))
-    return f"{record.data.name}: {wrong.sum()} wrong of {len(wrong):,} new, {seeds}"
+    counts = f"{wrong.sum():,} wrong of {len(wrong):,} new sequences"
+    return f"{record.data.name}: {counts}, {seeds}"

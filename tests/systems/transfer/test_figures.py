@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from drawing import drawn, faults_of_texts
 
 from jaxdl.measures.statistics import bounded_ci95
 from jaxdl.systems.transfer.figures import transfer_figures
@@ -49,6 +50,8 @@ def test_curves_show_means_and_intervals(records):
         assert ends.min() > 0  # the plain interval of 1, 3, 5 begins at -1.97
         np.testing.assert_allclose(line.get_xdata(), (10, 100, 1000), rtol=0.1)
     assert axes.get_xscale() == "log" and axes.get_ylabel() == "test error (%)"
+    drawn(figure)
+    assert faults_of_texts(figure) == []
 
 
 def test_a_wrong_guess_is_red_and_comes_from_the_largest_size(records):
