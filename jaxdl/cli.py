@@ -328,7 +328,7 @@ def data_list_command(config: DataListConfig) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class ListConfig:
-    """List the systems: name, title, paper and command."""
+    """List the systems: title, paper, minutes and command."""
 
     system: tuple[str, ...] = ()
     """Only these systems, by name."""
@@ -340,16 +340,15 @@ def list_command(config: ListConfig) -> int:
     """`jaxdl list`: every system that there is, or those that are asked for."""
     import json
 
-    from jaxdl.registry import find_system, find_systems, format_systems
+    from jaxdl.ledger.listing import describe_system, format_systems
+    from jaxdl.registry import find_system, find_systems
 
     wanted = {find_system(name).name for name in config.system}
     systems = [x for x in find_systems() if not wanted or x.name in wanted]
     if config.json:
-        fields = ("name", "title", "paper", "folder", "script")
-        rows = [{key: str(getattr(each, key)) for key in fields} for each in systems]
-        say(json.dumps(rows, indent=2))
+        say(json.dumps([*map(describe_system, systems)], indent=2))
     else:
-        say(format_systems(systems))
+        say(format_systems(systems, line_width()))
     return 0
 
 

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -191,20 +191,6 @@ def system_of(script: Path) -> System | None:
 def load_script(system: System) -> ModuleType:
     """A system's script as a module, imported once."""
     return _load(f"jaxdl_experiment_{system.name}", system.script)
-
-
-def format_systems(systems: Iterable[System]) -> str:
-    """A line for each system: name, title, paper and command."""
-    rows = [("system", "what it is", "paper", "command")]
-    for system in systems:
-        script = system.script
-        if script.is_relative_to(PROJECT):
-            script = script.relative_to(PROJECT)
-        rows.append((system.name, system.title, system.paper, f"python {script}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return "\n".join(
-        "  ".join([*map(str.ljust, row[:3], widths), row[3]]) for row in rows
-    )
 
 
 def _systems(root: Path) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from jaxdl import cli, registry
 from jaxdl.errors import InputError
-from jaxdl.registry import System, find_system, find_systems, format_systems
+from jaxdl.registry import System, find_system, find_systems
 
 DESCRIPTION = """
 from jaxdl.registry import System
@@ -54,8 +54,6 @@ def test_a_planted_system_is_found_and_described(tmp_path):
         folder=tmp_path / "systems" / "planted",
         script=tmp_path / "experiments" / "planted.py",
     )
-    head, line = format_systems([system]).splitlines()
-    assert line.split() == f"planted A toy Nobody 2026 python {system.script}".split()
 
 
 def test_the_environment_names_further_systems(tmp_path):
@@ -158,7 +156,7 @@ def test_the_command_lists_every_system(capsys):
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(find_systems())
-    assert any(x.startswith("gan ") and "experiments/gan.py" in x for x in lines)
+    assert any(x.startswith("gan ") and x.endswith("jaxdl run gan") for x in lines)
 
 
 def test_a_script_that_can_name_no_system_is_refused(tmp_path):

@@ -203,6 +203,7 @@ def _update_pages(
 ) -> int:
     """Check or write the generated parts of both READMEs."""
     results = pages.read_contents(dirs)
+    systems = [_in_checkout(system, root) for system in systems]
     parts = {
         cfg.readme or root / "README.md": {
             "best": pages.best_table(rows),
@@ -222,6 +223,13 @@ def _update_pages(
             state = "updated" if update(path, content) else "already up to date"
             say(f"{visible(path)}: generated tables {state}", sys.stderr)
     return int(cfg.check and any(stale.values()))
+
+
+def _in_checkout(system: System, root: Path) -> System:
+    """The system with the script of a checkout, where the package has another copy."""
+    if system.script.parent != PROJECT / "experiments":
+        return system
+    return system._replace(script=root / "experiments" / system.script.name)
 
 
 def _as_json(row: Row) -> dict[str, Any]:

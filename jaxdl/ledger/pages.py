@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from jaxdl.errors import InputError
-from jaxdl.ledger.minutes import format_minutes
+from jaxdl.ledger.minutes import format_minutes, recorded_minutes
 from jaxdl.ledger.rows import Row, judge
 from jaxdl.ledger.schema import check_form, read_json
 from jaxdl.ledger.table import cells, format_mean, inline, markdown_table
@@ -74,7 +74,7 @@ def _counts(rows: Sequence[Row]) -> str:
 def systems_table(
     systems: Iterable[System], results: Mapping[str, Mapping[str, Any]], root: Path
 ) -> str:
-    """A row for each system: paper, flags and minutes of its main run, thumbnail.
+    """A row for each system: paper, minutes of its default and recorded run, thumbnail.
 
     Args:
       systems: as `find_systems` returns them.
@@ -89,12 +89,14 @@ def systems_table(
             [
                 system.name,
                 system.paper or "-",
+                format_minutes(recorded_minutes(system).default),
                 f"`{flags}`" if flags else "",
                 _minutes(results.get(record or "")),
                 _image(system.picture, root, root, THUMBNAIL),
             ]
         )
-    return markdown_table(["System", "Paper", "Flags", "Minutes", ""], lines)
+    head = ["System", "Paper", "Minutes", "Recorded run", "Minutes", ""]
+    return markdown_table(head, lines)
 
 
 def _minutes(result: Mapping[str, Any] | None) -> str:
