@@ -1,10 +1,19 @@
 """What the README promises in code."""
 
+import json
 import math
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+
+from PIL import Image
+
+from jaxdl.cli import start
+from jaxdl.registry import System
+from jaxdl.train.config import RunConfig
+from jaxdl.train.pieces import ARGUMENTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,10 +28,33 @@ def test_the_ten_lines_run():
     assert abs(float(done.stdout) + math.log(4)) < 0.1
 
 
+def test_the_experiment_of_your_own_runs(tmp_path, load_script, monkeypatch):
+    """As it stands in CONTRIBUTING.md, from any folder, but for the number of steps."""
+    code, system = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 45
+    (tmp_path / "rings.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    script = load_script(tmp_path / "rings.py")
+    assert start(RunConfig, script.train, ["--steps", "200"]) == 0
+    (folder,) = (tmp_path / "runs" / "rings").iterdir()
+    error = json.loads((folder / "result.json").read_text())["metrics"]["error"]
+    assert error["mean"] < 15
+    assert Image.open(folder / "figures" / "rings.png").width >= 900
+    names: dict = {"System": System}
+    exec(textwrap.dedent(system), names)
+    assert names["SYSTEM"].figures == ("rings",)
+
+
+def test_the_newcomer_s_signatures_are_the_runner_s():
+    block = CONTRIBUTING.split("What the runner is given")[1].split("```")[1]
+    for name, arguments in ARGUMENTS.items():
+        assert name == "make_work" or f"{name}({arguments})" in block, name
+
+
 def test_linked_files_and_mapped_folders_exist():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     folders = re.findall(
-        r"^([\w./]+)  +\w", CONTRIBUTING.split("## Map")[1], re.MULTILINE
+        r"^([\w./]+)  +\w", CONTRIBUTING.split("## Map")[1].split("##")[0], re.MULTILINE
     )
     assert links and len(folders) > 8
     for name in [*links, *folders, *re.findall(r"src=([^>\s]+)>", README)]:

@@ -23,7 +23,7 @@ from jaxdl.train.experiment import Case, Experiment, Phase, Sweep
 from jaxdl.train.mismatch import mismatch_in_words
 from jaxdl.train.seeds import SeedKeys
 from jaxdl.train.words import at, dtype_of, form, is_array, is_real, kind, named
-from jaxdl.types import BatchFn, Metrics, State
+from jaxdl.types import BatchFn, Metrics, Network, State
 
 ARGUMENTS = {
     "init": "key, data, previous",
@@ -204,6 +204,15 @@ def _require_experiment(experiment: Experiment) -> None:
         optional = fn is None and name in experiment._field_defaults
         if name in ARGUMENTS and not optional:
             require_function(name, fn)
+    networks = experiment.networks
+    if not isinstance(networks, Mapping):
+        raise InputError(f"networks is {kind(networks)}: expected a dict by name")
+    for name, network in networks.items():
+        if not isinstance(network, Network):
+            raise InputError(
+                f"the network {name} is {kind(network)}: expected a "
+                "jaxdl.types.Network(model, about, params)"
+            )
     protocols = experiment.protocols
     if not isinstance(protocols, Mapping):
         raise InputError(f"protocols is {kind(protocols)}: expected a dict by metric")

@@ -128,6 +128,11 @@ def test_configurations(config, said):
         (Sweep({"a": Case(CONFIG, GOOD)}, lambda: {}), r"is figures\(\): expected fig"),
         (GOOD._replace(protocols=None), "protocols is None: expected a dict by metric"),
         (GOOD._replace(protocols={"a": "b"}), "protocol of a is the text 'b'"),
+        (GOOD._replace(networks=["net"]), "networks is a list of 1: expected a dict"),
+        (
+            GOOD._replace(networks={"net": 3}),
+            "the network net is 3: expected a jaxdl.ty",
+        ),
     ],
 )
 def test_works(work, said):
