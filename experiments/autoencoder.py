@@ -33,7 +33,7 @@ from jaxdl.train import step
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.runner import run
 from jaxdl.train.seeds import seed_keys
-from jaxdl.types import Model
+from jaxdl.types import Model, Network
 
 LARGE: dict[str, Any] = dict(
     steps=25_000,
@@ -74,6 +74,7 @@ def make_net(cfg: Config, data: Images) -> Experiment:
         evaluate=make_evaluate(cfg, nets.make_coder(cfg, image_size), error_fn),
         figures=lambda record: {},
         protocols=make_protocols(cfg, data),
+        networks={"autoencoder": Network(model, "pixels [n pixels] in 0..1 to logits")},
     )
 
 

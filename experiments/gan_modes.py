@@ -23,6 +23,7 @@ import sys
 from typing import Literal
 
 from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.networks import gan_networks
 from jaxdl.cli import start
 from jaxdl.errors import InputError
 from jaxdl.printing import say
@@ -90,6 +91,7 @@ def make_experiment(cfg: Config, data: Mixture) -> Experiment:
         batch=training.batch,
         protocols=modes_protocols(cfg),
         remarks=health_remarks,
+        networks=gan_networks(training.gan),
     )
 
 

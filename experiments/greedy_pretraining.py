@@ -38,6 +38,7 @@ from jaxdl.train import config, step
 from jaxdl.train.experiment import Case, Experiment, Phase, Plan, Sweep
 from jaxdl.train.runner import run
 from jaxdl.train.state import TrainState
+from jaxdl.types import Network
 
 LARGE: dict[str, Any] = dict(
     steps=10_000, pretrain_steps=2_500, hidden_sizes=(500, 500, 2000)
@@ -81,6 +82,7 @@ def make_phases(cfg: Config, data: Images) -> list[Phase]:
         step=step.make_train_step(make_classification_loss(model.apply), optimizer),
         evaluate=make_evaluate(cfg, model, style.hidden, test=False),
         figures=lambda record: {},
+        networks={"net": Network(model, "pixels [n pixels] in 0..1 to logits [n 10]")},
     )
     whole = start_net._replace(
         init=lambda key, data, previous: previous._replace(key=key),

@@ -35,6 +35,7 @@ from jaxdl.train import config
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.protocol import fields
 from jaxdl.train.runner import run
+from jaxdl.types import Network
 
 CellName = Literal["rnn", "gru", "lstm"]
 
@@ -101,6 +102,7 @@ def make_experiment(cfg: Config, data: Task) -> Experiment:
         figures=lambda record: {},
         batch=lambda _, key, step: draws(task, key, step),
         protocols=protocols(cfg),
+        networks={"net": Network(model, "sequences [n time 6] to logits [n 1]")},
     )
 
 

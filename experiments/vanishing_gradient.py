@@ -33,6 +33,7 @@ from jaxdl.systems.vanishing_gradient.untrained_measures import (
 from jaxdl.train import config, step
 from jaxdl.train.experiment import Case, Experiment, Plan, Sweep
 from jaxdl.train.runner import run
+from jaxdl.types import Network
 
 PRESETS = {
     "digits": Config(),
@@ -77,6 +78,7 @@ def make_training(cfg: Config, data: Images) -> Experiment:
         evaluate=evaluate,
         figures=lambda record: {},
         protocols=protocols.training_protocols(cfg, data, setting),
+        networks={"net": Network(model, "pixels [n pixels] in 0..1 to logits [n 10]")},
     )
 
 

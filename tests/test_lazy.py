@@ -44,7 +44,7 @@ def checked(path: Path) -> set[str]:
     return {alias.asname for node in nodes for alias in node.names}
 
 
-@pytest.mark.parametrize("package", ["jaxdl", "jaxdl.train"])
+@pytest.mark.parametrize("package", ["jaxdl", "jaxdl.adversarial", "jaxdl.train"])
 def test_all_names_are_there_and_known_to_type_checkers(package):
     module = importlib.import_module(package)
     listed = {name for name in dir(module) if not name.startswith("__")}

@@ -9,6 +9,7 @@ import optax
 
 from jaxdl.adversarial.health import health_remarks
 from jaxdl.adversarial.losses import minimax_generator_loss
+from jaxdl.adversarial.networks import gan_networks
 from jaxdl.adversarial.objectives import make_gan_losses
 from jaxdl.adversarial.step import make_gan_init, make_gan_step
 from jaxdl.systems.gan_theory.data import Density
@@ -22,7 +23,7 @@ from jaxdl.systems.gan_theory.networks import plane_gan
 from jaxdl.systems.gan_theory.protocols import theory_protocols
 from jaxdl.train.experiment import Experiment
 from jaxdl.train.step import make_init, make_train_step
-from jaxdl.types import BatchFn, Model
+from jaxdl.types import BatchFn, Model, Network
 
 
 def make_flow(cfg: Any) -> Flow:
@@ -72,6 +73,7 @@ def make_game(cfg: Any, density: Density) -> Experiment:
         batch=make_batch(density, cfg.disc_steps, cfg.batch_size),
         protocols=theory_protocols(cfg),
         remarks=health_remarks,
+        networks=gan_networks(gan._replace(generator=generator)),
     )
 
 
@@ -99,6 +101,7 @@ def make_likelihood(cfg: Any, density: Density) -> Experiment:
         figures=lambda record: {},
         batch=make_batch(density, cfg.batch_size),
         protocols=theory_protocols(cfg),
+        networks={"flow": Network(flow, "normal latents [n 2] to points [n 2]")},
     )
 
 
