@@ -56,7 +56,7 @@ class Config(config.RunConfig):
     """Training steps of each seed; the paper took 400,000."""
     batch_size: int = 100
     """Packs in a step."""
-    seeds: int = 3
+    seeds: int = 1
     """Seeds of each case."""
 
     def __post_init__(self):
