@@ -42,7 +42,7 @@ class Config(config.RunConfig):
     """Distributions to learn; their densities are known."""
     generators: tuple[Generator, ...] = ("flow", "mlp", "likelihood")
     """A flow against a discriminator, a plain net against one, and a flow alone."""
-    steps: int = 1500
+    steps: int = 2000
     """Generator steps of each net."""
     batch_size: int = 256
     """Points in one minibatch."""
@@ -62,7 +62,7 @@ class Config(config.RunConfig):
     seeds: int = 1
     """Seeds of each case."""
     eval_every: int | None = config.free(None)
-    """Steps between evaluations; by default forty a run."""
+    """Steps between evaluations; by default twenty a run."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -110,7 +110,7 @@ def make_experiment(cfg: Config, data: Density) -> Experiment:
 
 def plan(cfg: Config) -> Plan:
     """A case for each target and generator."""
-    cfg = config.fill_defaults(cfg, {"eval_every": max(1, cfg.steps // 40)})
+    cfg = config.fill_defaults(cfg, {"eval_every": max(1, cfg.steps // 20)})
     cases = {}
     for target, kind in itertools.product(cfg.targets, cfg.generators):
         case = dataclasses.replace(cfg, targets=(target,), generators=(kind,))

@@ -1,6 +1,7 @@
 """Progress of a run on the terminal: a line at the bottom, or lines now and then."""
 
 import contextlib
+import itertools
 import shutil
 import sys
 import threading
@@ -137,28 +138,12 @@ def is_terminal(stream: Any) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def grid(values: Mapping[str, str], width: int, indent: str = "  ") -> list[str]:
-    """Names and values side by side, in as many columns as fit.
-
-    Args:
-      values: by name.
-      width: of the widest line, in characters.
-      indent: before each line.
-    """
-    names = max(map(len, values), default=0)
-    numbers = max(map(len, values.values()), default=0)
-    each = names + numbers + 2
-    columns = max(1, (width - len(indent) + 3) // (each + 3))
-    cells = [f"{name:<{names}}  {value:>{numbers}}" for name, value in values.items()]
-    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
-    return [indent + "   ".join(row) for row in rows]
-
-
 class EvaluationTable:
     """Evaluations in the order of training: a line each, below a line of names.
 
-    If a line does not fit the terminal, names stand beside their values instead. Values
-    that are those of the line before are said to be so once, and then left out.
+    Values that no longer fit the terminal are left out, and counted beside the names;
+    the log has all. Values that are those of the line before are said to be so once,
+    and then left out too.
     """
 
     def __init__(self):
@@ -179,13 +164,15 @@ class EvaluationTable:
             return [] if repeated else [f"{step:>10,}  as before"]
         width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
         widths = [max(len(name), 9) for name in shown]
-        if 10 + sum(widths) + 2 * len(widths) > width:
-            return [f"after step {step:,}:", *grid(shown, width)]
-        cells = zip(shown.values(), widths, strict=True)
-        line = "  ".join([f"{step:>10,}", *(f"{x:>{n}}" for x, n in cells)])
+        ends = itertools.accumulate((n + 2 for n in widths), initial=10)
+        fit = sum(end + len("  +99") <= width for end in list(ends)[1:])
+        fit = len(shown) if fit == len(shown) else max(1, fit)
+        columns = list(zip(shown.items(), widths, strict=True))[:fit]
+        line = "  ".join([f"{step:>10,}", *(f"{x:>{n}}" for (_, x), n in columns)])
         if shown.keys() == before.keys():
             return [line]
-        names = (f"{name:>{n}}" for name, n in zip(shown, widths, strict=True))
+        names = [f"{name:>{n}}" for (name, _), n in columns]
+        names += [f"+{len(shown) - fit}"] if fit < len(shown) else []
         return ["  ".join(["after step", *names]), line]
 
 

@@ -10,7 +10,7 @@ import rich.console
 
 from jaxdl import printing
 from jaxdl.train import progress as module
-from jaxdl.train.progress import EvaluationTable, Progress, duration, grid
+from jaxdl.train.progress import EvaluationTable, Progress, duration
 
 
 @pytest.fixture
@@ -251,19 +251,19 @@ def test_equal_evaluations_are_said_to_be_so_once(columns):
     assert table.lines(4, {"loss": 2.0}) == ["         4  as before"]
 
 
-@pytest.mark.parametrize(("width", "across"), [(40, 2), (80, 4), (100, 5), (300, 5)])
-def test_many_values_wrap_as_a_small_table(columns, width, across):
+@pytest.mark.parametrize(("width", "shown"), [(20, 1), (80, 5), (100, 7), (300, 7)])
+def test_values_that_do_not_fit_are_counted(columns, width, shown):
     columns(width)
-    values = {f"metric_{i}": i / 7 for i in range(13)}
-    first, *rows = EvaluationTable().lines(5000, values)
-    assert first == "after step 5,000:"
-    assert all(len(row) <= min(width, 100) for row in rows)
-    words = " ".join(rows).split()
-    assert words[::2] == list(values) and words[1] == "0" and words[3] == "0.1429"
-    starts = {row.index("metric") for row in rows}
-    assert starts == {2} and len(rows) == -(-13 // across)
+    values = {f"metric_{i:02}": i / 7 for i in range(13)}
+    head, row = EvaluationTable().lines(5000, values)
+    assert head.split()[2:] == [*list(values)[:shown], f"+{13 - shown}"]
+    assert row.split()[:3] == ["5,000", "0", "0.1429"][: shown + 1]
+    assert len(row.split()) == 1 + shown
+    assert max(len(head), len(row)) <= max(min(width, 100), 26)
 
 
-def test_a_grid_of_nothing_and_of_what_is_too_wide():
-    assert grid({}, 80) == []
-    assert grid({"a" * 50: "1"}, 20) == ["  " + "a" * 50 + "  1"]
+def test_values_that_just_fit_are_all_shown(columns):
+    values = {name: 0.0 for name in ("loss", "error", "accuracy")}
+    columns(10 + 3 * 11 + len("  +99"))
+    head, _ = EvaluationTable().lines(1, values)
+    assert head == "after step       loss      error   accuracy"
