@@ -40,8 +40,8 @@ class Config(config.RunConfig):
 
     targets: tuple[Target, ...] = ("annulus",)
     """Distributions to learn; their densities are known."""
-    generators: tuple[Generator, ...] = ("flow", "mlp", "likelihood")
-    """A flow against a discriminator, a plain net against one, and a flow alone."""
+    generators: tuple[Generator, ...] = ("flow", "likelihood")
+    """A flow or a plain net (mlp) against a discriminator, or a flow alone."""
     steps: int = 2000
     """Generator steps of each net."""
     batch_size: int = 256

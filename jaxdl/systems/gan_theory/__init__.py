@@ -13,6 +13,9 @@ SYSTEM = System(
     figures=("annulus-others",),
     picture="gan_theory-two_moons-maps.png",
     records={
-        "gan_theory.json": "--targets two_moons annulus --steps 8000 --seeds 3",
+        "gan_theory.json": (
+            "--targets two_moons annulus --generators flow mlp likelihood "
+            "--steps 8000 --seeds 3"
+        ),
     },
 )
