@@ -80,8 +80,9 @@ def _texts(figure) -> Iterator[Text]:
 def _labels(axis) -> Iterator[Text]:
     """An axis' name and the labels of ticks within its limits."""
     yield from (axis.label, axis.get_offset_text())
-    low, high = sorted(axis.get_view_interval())
+    as_drawn = axis.get_transform().transform  # a logarithm, say
+    low, high = sorted(as_drawn(np.array(axis.get_view_interval(), float)))
     tolerance = 1e-9 * (high - low)
     for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-        if low - tolerance <= tick.get_loc() <= high + tolerance:
+        if low - tolerance <= as_drawn(tick.get_loc()) <= high + tolerance:
             yield from (tick.label1, tick.label2)

@@ -134,13 +134,17 @@ def test_guard_finds_an_interval_of_one_seed():
     assert "of one seed?" in found
 
 
-@pytest.mark.parametrize("hidden", ["tick", "axes", "axis"])
+@pytest.mark.parametrize("hidden", ["tick", "logarithm", "axes", "axis"])
 def test_guard_looks_at_what_is_drawn(hidden):
     figure = new_figure(4.0, 3.0)
     axes = figure.subplots()
     axes.set_xticks(np.array([0.5, 0.51]), ["first", "second"])
     if hidden == "tick":
         axes.set_xlim(0, 0.505)
+    elif hidden == "logarithm":  # far below 1e8, yet little is missing
+        axes.set_xscale("log")
+        axes.set_xticks([0.5, 0.51], ["first", "second"])
+        axes.set_xlim(0.505, 1e9)
     elif hidden == "axes":
         axes.set_visible(False)
     else:
