@@ -140,8 +140,8 @@ def find_owner(experiment: str) -> System:
             return system
     raise InputError(
         f"no system trains an experiment called {experiment}: expected one of "
-        f"{', '.join(system.name for system in systems)}; name the folder of another "
-        "in JAXDL_SYSTEMS"
+        f"{', '.join(system.name for system in systems)}; name the folder of a system "
+        "of your own in JAXDL_SYSTEMS, or take jaxdl.train.load_run(folder, work, data)"
     )
 
 

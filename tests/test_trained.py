@@ -162,6 +162,7 @@ def test_an_experiment_that_no_system_trains(copied):
         rewrite(path, experiment="unknown")
     said = refusal(copied / "alone")
     assert "no system trains an experiment called unknown: expected one of toys" in said
+    assert "jaxdl.train.load_run(folder, work, data)" in said
 
 
 def test_a_configuration_of_another_version(copied):
