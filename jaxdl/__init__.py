@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jaxdl.train.runner import run as run
     from jaxdl.trained import load as load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 startup.begin()
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib.metadata
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxdl
 from jaxdl import cli, startup
 from jaxdl.errors import InputError, RunError
 from jaxdl.ledger.readme import markers
@@ -321,9 +321,9 @@ def test_the_command_alone_says_what_there_is(argv, capsys):
     assert shown == ["data list", "data prepare", *others]
 
 
-def test_the_version_is_that_of_the_distribution(capsys):
+def test_the_version_is_that_of_the_package(capsys):
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"jaxdl {importlib.metadata.version('jaxdl')}\n"
+    assert capsys.readouterr().out == f"jaxdl {jaxdl.__version__}\n"
 
 
 def test_run_is_the_script(toy_run, tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+import jaxdl
 from jaxdl.registry import find_systems
 
 ROOT = Path(__file__).parents[1]
-HATCH = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-WHEEL = HATCH["targets"]["wheel"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WHEEL = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,16 @@ def test_the_wheel_has_scripts_and_results_and_no_pictures(site):
             assert (packed / "results" / record).is_file()
     assert {path.suffix for path in packed.rglob("*.*")} == {".py", ".json"}
     assert (site / "jaxdl" / "py.typed").is_file()
+
+
+def test_version_citation_and_changelog_agree():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0" and cited["message"] and cited["title"]
+    assert cited["authors"] == [{"name": "The jaxdl authors"}]
+    project = PYPROJECT["project"]
+    assert cited["license"] == project["license"]
+    assert cited["version"] == project["version"] == jaxdl.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    sections = re.findall("^## (.*)", changes, re.MULTILINE)
+    newest = f"{cited['version']} - {cited['date-released']}"
+    assert sections[:2] == ["Unreleased", newest]
