@@ -7,6 +7,7 @@ from jaxdl.ledger.minutes import format_minutes, recorded_minutes
 from jaxdl.registry import System
 
 HEAD = ("system", "what it is", "paper", "default", "full", "command")
+MINUTES = ("default", "full")  # columns of numbers
 TITLE = 1  # the column that is wrapped
 NARROWEST = 24  # of that column; below, each system is a paragraph
 GAP = "  "
@@ -81,7 +82,11 @@ def _lines(rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
     for row in rows:
         title, *more = _wrap(row[TITLE], widths[TITLE])
         cells = [row[0], title, *row[TITLE + 1 :]]
-        lines.append(GAP.join(map(str.ljust, cells, widths)).rstrip())
+        padded = [
+            cell.rjust(width) if name in MINUTES else cell.ljust(width)
+            for name, cell, width in zip(rows[0], cells, widths, strict=True)
+        ]
+        lines.append(GAP.join(padded).rstrip())
         lines += [" " * (widths[0] + len(GAP)) + part for part in more]
     return lines
 
