@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def start(
         _refuse_empty_paths(config, words)
         system = system_of(Path(script)) if script else None
         given = _parse(config, words, select, prog, system)
-        with pinned(), _known_failures(), _progress(given):
+        with pinned(), _known_failures(), _progress(given, script, words):
             return command(given)
     except SystemExit as exit:  # tyro's, after --help
         flush()
@@ -93,14 +94,23 @@ def start(
 
 
 @contextlib.contextmanager
-def _progress(given: Any) -> Generator[None, None, None]:
+def _progress(
+    given: Any, script: str | None, words: Sequence[str]
+) -> Generator[None, None, None]:
     """A line that says where a run is, from the loading of its data on."""
     if not hasattr(given, "idle"):  # a command that trains nothing
         yield
         return
+    from jaxdl.train.ending import Command, short_path
     from jaxdl.train.progress import Progress
 
-    with Progress() as progress, progress.doing("preparing"):
+    command = None
+    if script is not None:
+        program = f"python {shlex.quote(short_path(Path(script).absolute()))}"
+        if sys.argv[0].startswith("jaxdl run "):  # `run_script` says so
+            program = sys.argv[0]
+        command = Command(program, tuple(words))
+    with Progress(command) as progress, progress.doing("preparing"):
         yield
 
 
@@ -403,12 +413,36 @@ def gradcheck_command(config: GradcheckConfig) -> int:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class ShowConfig:
+    """Show a run: its result, or how far it came and the command that resumes it."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of a run, of a sweep, or of one of its cases."""
+    json: bool = False
+    """Print result.json, or the state of a run that was stopped, as JSON."""
+
+
+def show_command(config: ShowConfig) -> int:
+    """`jaxdl show`: what a run folder holds."""
+    import json
+
+    from jaxdl.train.show import show_json, show_run
+
+    if config.json:
+        say(json.dumps(show_json(config.run), indent=2))
+    else:
+        say(show_run(config.run.absolute()))
+    return 0
+
+
 COMMANDS: dict[str, tuple[type[Any], Callable[[Any], int]]] = {
     "data list": (DataListConfig, data_list_command),
     "data prepare": (PrepareConfig, prepare_command),
     "gradcheck": (GradcheckConfig, gradcheck_command),
     "list": (ListConfig, list_command),
     "results": (ResultsConfig, results_command),
+    "show": (ShowConfig, show_command),
 }
 
 

@@ -70,6 +70,8 @@ class RunResult(TypedDict):
       state_sha256: hash of the final states of all seeds.
       state_sha256_per_seed: hash of each seed's final state.
       executor: "sequential" or "vmap".
+      stopped_step: step by which the stopping rule of all seeds held; missing if it did
+        not, or there is none.
       seconds: wall seconds by kind of work.
       remarks: for each remark's name, what it says about each seed.
       phases: the result of each phase by name, if there were several.
@@ -91,6 +93,7 @@ class RunResult(TypedDict):
     state_sha256: str
     state_sha256_per_seed: NotRequired[list[str]]
     executor: NotRequired[str]
+    stopped_step: NotRequired[int | None]
     seconds: NotRequired[dict[str, float]]
     remarks: NotRequired[dict[str, list[dict[str, Any]]]]
     phases: NotRequired[dict[str, "RunResult"]]

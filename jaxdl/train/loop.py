@@ -124,6 +124,7 @@ class Loop:
         self.all_done = all_done_of(executor, experiment.done)
         self.progress = Progress.current()
         self.evaluations = EvaluationTable()
+        self.stopped_step: int | None = None  # where the stopping rule held
 
     def train(self) -> Record:
         """Restore or initialise, advance to the end, finish; or stop at a signal."""
@@ -175,6 +176,7 @@ class Loop:
         self.checkpoints.set_aside_after(restored.step)
         self.clock.resume(restored.notes["seconds"], restored.notes["timed_steps"])
         self.peak_memory = restored.notes["peak_memory_bytes"]
+        self.stopped_step = restored.notes.get("stopped_step")
         say(f"going on from the checkpoint of step {restored.step}")
         return restored.state, restored.step
 
@@ -189,7 +191,7 @@ class Loop:
         while step < total and interrupt.signal is None:
             with self.clock.measure("train"):
                 if self.all_done(states):
-                    step = total
+                    self.stopped_step, step = step, total
                     break
             due = min(
                 total, *(_next(step, n) for n in (self.eval_every, self.save_every))
@@ -310,6 +312,7 @@ class Loop:
                 "last_check": self.log.last_check,
                 "timed_steps": self.clock.timed_steps,
                 "peak_memory_bytes": self._peak_memory(),
+                "stopped_step": self.stopped_step,
             }
             self.checkpoints.save(step, states, notes)
 
@@ -343,7 +346,6 @@ class Loop:
             result["remarks"] = remarked(self.experiment.remarks, histories)
         write_sealed(self.folder / "result.json", result)
         self.progress.rest()
-        print_result(result, self.folder)
         return record._replace(result=result)
 
     def _result(self, states: Sequence[State]) -> RunResult:
@@ -368,7 +370,7 @@ class Loop:
         with self.clock.measure("evaluate"):
             digests = [state_sha256(state) for state in states]
         first = self.config.seed
-        return {
+        result: RunResult = {
             "experiment": self.written["experiment"],
             "config": self.written["config"],
             "config_hash": config_hash(self.written["experiment"], self.config),
@@ -387,6 +389,9 @@ class Loop:
             "state_sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
             "state_sha256_per_seed": digests,
         }
+        if self.stopped_step is not None:
+            result["stopped_step"] = self.stopped_step
+        return result
 
 
 def _next(step: int, interval: int) -> int:
@@ -397,22 +402,3 @@ def _block_length(gap: int, block_steps: int) -> int:
     """The longest of three lengths that fits: few programs serve every interval."""
     lengths = block_steps, max(1, block_steps // 10), 1
     return next(length for length in lengths if length <= gap)
-
-
-def print_result(result: Mapping[str, Any], folder: Path) -> None:
-    """Print the metrics of a run, and where it is."""
-    lines = []
-    for name, metric in result["metrics"].items():
-        low_high = metric["ci95"]
-        interval = (
-            "" if low_high is None else "  95 % [{:.4g}, {:.4g}]".format(*low_high)
-        )
-        lines.append(f"{name:>20}  {metric['mean']:.4g}{interval}")
-    for name, remarks in result.get("remarks", {}).items():
-        for seed, remark in zip(result["seeds"], remarks, strict=True):
-            lines.append(f"{name:>20}  seed {seed}: {remark['text']}")
-    lines.append(
-        f"{len(result['seeds'])} seed(s), {result['steps']} steps, "
-        f"{result['wall_seconds']:.1f} s; state {result['state_sha256'][:16]}"
-    )
-    say("\n".join([*lines, f"figures and result.json: {folder}"]))

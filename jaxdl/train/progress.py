@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxdl import printing
 from jaxdl.printing import say, visible
+from jaxdl.train.ending import Command
 
 SILENCE = 10.0
 """Seconds without a line after which one is printed where there is no terminal."""
@@ -27,11 +28,15 @@ class Progress:
     time left, then as many metrics as fit; or the work that goes on between steps, such
     as compiling, and for how long. Elsewhere a line is printed whenever nothing has
     been for ten seconds. Contexts inside another one share its line.
+
+    Args:
+      command: how the script was started, if it is one.
     """
 
     _active: "Progress | None" = None
 
-    def __init__(self):
+    def __init__(self, command: Command | None = None):
+        self.command = command
         self._work: tuple[str, float] | None = None
         self._steps: tuple[int, int, float, str] | None = None
         self._live: Any = None

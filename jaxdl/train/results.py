@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from jaxdl.ledger.schema import RunResult, SweepResult
 from jaxdl.train import provenance
@@ -14,8 +14,9 @@ def phases_result(
 ) -> RunResult:
     """The last phase's result, with the costs of all and each phase's own."""
     every = list(results.values())
+    last = {name: x for name, x in every[-1].items() if name != "stopped_step"}
     together: RunResult = {
-        **every[-1],
+        **cast(RunResult, last),
         "config": identity["config"],
         "config_hash": config_hash(identity["experiment"], config),
         "steps": sum(result["steps"] for result in every),

@@ -12,17 +12,19 @@ from typing import Any, NamedTuple, cast
 import jax
 
 from jaxdl.errors import InputError, RunError
+from jaxdl.ledger import report
 from jaxdl.memory import array_bytes, largest_bytes, require_memory
 from jaxdl.printing import say
 from jaxdl.train import provenance
 from jaxdl.train.checkpoint import is_disk_full
 from jaxdl.train.config import RunConfig, deciding_fields, run_folder
 from jaxdl.train.disk import read_sealed, write_sealed
+from jaxdl.train.ending import end_lines, next_commands
 from jaxdl.train.experiment import Experiment, Phase, Plan, Record, Sweep, Work
 from jaxdl.train.folder import differing_fields, open_folder, save_figures
 from jaxdl.train.load import abstract_seeds, load_run, load_states, lost
 from jaxdl.train.log import read_history
-from jaxdl.train.loop import Loop, print_result, warn
+from jaxdl.train.loop import Loop, warn
 from jaxdl.train.pieces import (
     make_checked_step,
     require_function,
@@ -92,7 +94,12 @@ def run(name: str, work: Work, data: Any, config: RunConfig) -> Record:
         folder = run_folder(name, data.name, config)
         say(f"run folder: {folder}")
         # Orbax refuses relative paths; "." may be set aside.
-        return _run(_Node(name, work, data, config, folder.absolute()), _Before())
+        node = _Node(name, work, data, config, folder.absolute())
+        record = _run(node, _Before())
+        if record.result is not None:
+            commands = next_commands(progress.command, config, node.folder)
+            say("\n".join(["", *end_lines(record.result, node.folder, commands)]))
+        return record
 
 
 def _run(node: _Node, before: _Before) -> Record:
@@ -141,7 +148,6 @@ def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _read_training(node: _Node, before: _Before) -> Record:
     """The record of a finished training."""
     result = _read_result(node)
-    print_result(result, node.folder)
     states, history = None, None
     try:
         experiment = cast(Experiment, node.work)
@@ -258,6 +264,8 @@ def _run_parts(node: _Node, before: _Before) -> tuple[dict[str, Record], Record 
             return records, record._replace(
                 config=node.config, folder=node.folder, result=None, parts=records
             )
+        result: Any = record.result
+        say("\n".join(report.brief_lines(result, report.words_of(node.name))))
         if not is_sweep:
             experiment = cast(Experiment, part.work)
             form = abstract_seeds(part.folder, experiment, node.data, before.form)
@@ -286,8 +294,6 @@ def _finish(
         write_sealed(path, result)
     config, folder, data = node.config, node.folder, node.data
     if is_sweep:
-        count = len(records)
-        say(f"\n{count} cases; figures and result.json: {folder}")
         return Record(config, folder, data, None, None, result, 0, records)
     last = list(records.values())[-1]
     return Record(config, folder, data, last.states, last.history, result, 0, records)
