@@ -22,7 +22,7 @@ import dataclasses
 import sys
 from typing import Literal
 
-from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.health import point_health_remarks
 from jaxdl.adversarial.networks import gan_networks
 from jaxdl.cli import start
 from jaxdl.errors import InputError
@@ -90,7 +90,7 @@ def make_experiment(cfg: Config, data: Mixture) -> Experiment:
         figures=lambda record: {},
         batch=training.batch,
         protocols=modes_protocols(cfg),
-        remarks=health_remarks,
+        remarks=point_health_remarks,
         networks=gan_networks(training.gan),
     )
 

@@ -335,7 +335,7 @@ BAD = {
     "char_lm": ["--result a --log-every 0"],
     "executors": ["--max-seeds 1", "--cases xor-2-2-1 xor-2-2-1", "--cases xorr"],
     "gan_health": [
-        "--calibration-seeds 21",
+        "--calibration-seeds 41",
         "--log-every 0",
         "--max-settings 0",
         "--steps 10",

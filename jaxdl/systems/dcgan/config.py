@@ -39,7 +39,7 @@ class Config(config.ImagesConfig):
     arithmetic_trials: int = 1000
     """Sums of latents to try at the end (of coloured digits, with a classifier)."""
     log_every: int = config.free(20)
-    """Steps between logged metrics; the health verdict needs 20 of them."""
+    """Steps between logged metrics; the health verdict needs 80 lines."""
     classifier: Path | None = config.free(None)
     """Folder of a finished run of experiments/lenet.py on the same images: distances
     are taken in its features; without it they are left out."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.adversarial.health import health_remarks
+from jaxdl.adversarial.health import point_health_remarks
 from jaxdl.adversarial.losses import minimax_generator_loss
 from jaxdl.adversarial.networks import gan_networks
 from jaxdl.adversarial.objectives import make_gan_losses
@@ -72,7 +72,7 @@ def make_game(cfg: Any, density: Density) -> Experiment:
         figures=lambda record: {},
         batch=make_batch(density, cfg.disc_steps, cfg.batch_size),
         protocols=theory_protocols(cfg),
-        remarks=health_remarks,
+        remarks=point_health_remarks,
         networks=gan_networks(gan._replace(generator=generator)),
     )
 
