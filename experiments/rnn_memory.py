@@ -46,7 +46,7 @@ class Config(config.RunConfig):
 
     cells: tuple[CellName, ...] = ("rnn", "gru", "lstm")
     """Recurrent layers to compare."""
-    lags: tuple[int, ...] = (10, 20, 50, 100)
+    lags: tuple[int, ...] = (10, 50, 100)
     """Inputs of noise between the bit and the answer."""
     hidden_size: int = 16
     """Cells of the layer."""

@@ -61,7 +61,7 @@ class Config(config.ImagesConfig):
     methods: tuple[Method, ...] = ("scratch", "small")
     """Ways to ten classes: the pretrained net frozen or tuned, the same net or a small
     one from new weights."""
-    sizes: tuple[int, ...] = (10, 100, 1000)
+    sizes: tuple[int, ...] = (10, 100)
     """Training images: as many of each class as the size allows."""
     image_size: int = 72
     """Height and width to which images are enlarged for the pretrained net."""
