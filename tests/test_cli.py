@@ -317,7 +317,7 @@ def test_the_command_alone_says_what_there_is(argv, capsys):
     out, err = capsys.readouterr()
     assert out.startswith("usage: jaxdl COMMAND") and err == ""
     shown = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ")]
-    others = [] if "data" in argv else ["gradcheck", "list", "results", "run"]
+    others = [] if "data" in argv else ["gradcheck", "list", "results", "run", "show"]
     assert shown == ["data list", "data prepare", *others]
 
 

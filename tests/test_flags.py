@@ -526,7 +526,8 @@ def test_rates_fall_from_the_flag_to_zero(run, name, monkeypatch):
     for _ in programs.trainings(plan.work, plan.data, plan.config):
         pass  # building them makes the schedules
     highest = [max(float(f(i)) for i in range(50)) for f in made]
-    np.testing.assert_allclose(highest, [*rates.values()], rtol=1e-6)
+    players = 2 if name == "gan" else 1  # with a schedule each
+    np.testing.assert_allclose(highest, [*rates.values()] * players, rtol=1e-6)
     last = [float(f(50)) for f in made]
     np.testing.assert_allclose(
         last, [0, 0.04] if name == "gan_theory" else 0, atol=1e-7

@@ -68,6 +68,8 @@ FILES = {
         from jaxdl.train.experiment import Plan
         from jaxdl.train.runner import run
 
+        Config = toy_experiment.Config
+
 
         def plan(cfg):
             experiment = toy_experiment.make_experiment(cfg)
@@ -79,7 +81,7 @@ FILES = {
 
 
         def main(argv=None):
-            return start(toy_experiment.Config, train, argv)
+            return start(Config, train, argv, script=__file__)
     """,
 }
 

@@ -116,6 +116,10 @@ def _summary(leaves: Sequence[LeafReport]) -> str:
     failed = sum(leaf.failed for leaf in leaves)
     functions = len(dict.fromkeys(leaf.function for leaf in leaves))
     verdict = f"{failed} of them FAILED" if failed else "all within tolerance"
+    zero = len(leaves) - len(shown)
+    nothing = (
+        f"; {zero} with a zero gradient, correct but uninformative" if zero else ""
+    )
     points = max((leaf.points for leaf in leaves), default=1)
     leaf_word = "leaf" if len(leaves) == 1 else "leaves"
     function_word = "function" if functions == 1 else "functions"
@@ -123,8 +127,7 @@ def _summary(leaves: Sequence[LeafReport]) -> str:
         f"{len(leaves)} {leaf_word} of {functions} {function_word} at "
         f"{'1 point' if points == 1 else f'up to {points} points'}, {verdict}: worst "
         f"error {first:.1e} at order 1 (tolerance {TOLERANCE:g}), {second:.1e} at "
-        f"order 2 (tolerance {SECOND_TOLERANCE:g}); {len(leaves) - len(shown)} zero, "
-        "which shows nothing"
+        f"order 2 (tolerance {SECOND_TOLERANCE:g}){nothing}"
     )
 
 

@@ -248,7 +248,8 @@ def _system_parts(
                 for row in own
             ],
         )
-        summary = f"{len(own)} results without a published figure"
+        noun = "result" if len(own) == 1 else "results"
+        summary = f"{len(own)} {noun} without a published figure"
         parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>")
     texts = _files(system, page / "results", ["*.txt"])
     parts += [f"[{inline(x.stem)}](results/{quote(x.name)})" for x in texts]

@@ -152,12 +152,12 @@ def metric_lines(
     return [visible(line) for line in lines]
 
 
-def brief_lines(result: Mapping[str, Any], words: Words) -> list[str]:
-    """A line for each metric of a part of a run, and its last line."""
+def brief_lines(result: Mapping[str, Any], words: Words, width: int) -> list[str]:
+    """A line for each metric of a part of a run, its remarks and its last line."""
     rows = [_number(name, metric, words) for name, metric in result["metrics"].items()]
     size = max((len(row.name) for row in rows), default=0)
     lines = [f"{row.name:>{size}}  {row.mean}  {row.interval}".rstrip() for row in rows]
-    return [*map(visible, lines), last_line(result)]
+    return [*map(visible, lines), *remark_lines(result, width), last_line(result)]
 
 
 def last_line(result: Mapping[str, Any]) -> str:

@@ -50,7 +50,10 @@ def _format_values(row: Row, decimals: int) -> str:
     if len(set(row.values)) < 2:
         return ""
     digits = 2 - _leading_digit(max(map(abs, row.values)))  # three of the largest
-    texts = [_rounded(value, max(decimals, digits)) for value in row.values]
+    if digits > 8:  # so small that it is rounding
+        texts = [f"{value:.2g}" for value in row.values]
+    else:
+        texts = [_rounded(value, max(decimals, digits)) for value in row.values]
     far = far_off(list(row.values))
     if len(texts) <= FEW_SEEDS:
         notes = [", ".join(texts)]

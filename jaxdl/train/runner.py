@@ -265,7 +265,8 @@ def _run_parts(node: _Node, before: _Before) -> tuple[dict[str, Record], Record 
                 config=node.config, folder=node.folder, result=None, parts=records
             )
         result: Any = record.result
-        say("\n".join(report.brief_lines(result, report.words_of(node.name))))
+        words = report.words_of(node.name)
+        say("\n".join(report.brief_lines(result, words, report.columns())))
         if not is_sweep:
             experiment = cast(Experiment, part.work)
             form = abstract_seeds(part.folder, experiment, node.data, before.form)

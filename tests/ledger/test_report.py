@@ -126,7 +126,7 @@ def test_the_last_line_says_where_a_stopping_rule_held():
 
 
 def test_brief_lines_have_every_metric():
-    lines = report.brief_lines(run(RESULT), WORDS)
+    lines = report.brief_lines(run(RESULT), WORDS, 80)
     assert [line.split()[0] for line in lines[:-1]] == list(RESULT)
     assert lines[-1] == report.last_line(run(RESULT))
 

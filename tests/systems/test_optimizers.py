@@ -197,6 +197,7 @@ def test_theory(monkeypatch):
 def test_gan(kind, monkeypatch):
     cfg = types.SimpleNamespace(generator_loss="minimax", optimizer=kind, steps=STEPS)
     cfg.learning_rate, cfg.momentum, cfg.max_norm = RATE, 0.7, None
+    cfg.disc_steps = 1
     make = gan_training.make_training
     players = of_players(monkeypatch, gan_training, lambda: make(cfg, NETS))
     one = dict(adam=adam(LINEAR, beta_1=0.7), sgd=descent(LINEAR, momentum=0.7))[kind]

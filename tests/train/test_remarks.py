@@ -40,7 +40,7 @@ def test_they_are_printed_kept_and_printed_again(tmp_path, capsys):
     assert result["remarks"]["descent"] == expected and expected[0] != expected[1]
     assert [x["text"] for x in result["remarks"]["shape"]] == ["(2, 2, 16)"] * 2
     for seed, remark in zip((3, 4), expected, strict=True):
-        assert f"             descent  seed {seed}: {remark['text']}\n" in first
+        assert f"descent, seed {seed}: {remark['text']}\n" in first
     run("toy", EXPERIMENT, DATA, cfg)
     again = capsys.readouterr().out.splitlines()
     assert again[1:] == first.splitlines()[-len(again) + 1 :]
@@ -74,7 +74,7 @@ def test_a_sweep_keeps_those_of_each_case(tmp_path, capsys):
     found = run("toy", Sweep({"one": Case(cfg, EXPERIMENT)}), DATA, cfg)
     (case,) = found.result["cases"].values()
     assert len(case["remarks"]["descent"]) == 2
-    assert "descent  seed 3: loss ends" in capsys.readouterr().out
+    assert "descent, seed 3: loss ends" in capsys.readouterr().out
     stored = json.loads((cfg.out / "result.json").read_text())
     assert stored["cases"]["one"]["remarks"] == case["remarks"]
 

@@ -27,7 +27,8 @@ def make_training(cfg: Any, gan: GAN) -> tuple[InitFn, StepFn]:
 
     Args:
       cfg: with `generator_loss`, `optimizer`, `learning_rate` (which falls linearly to
-        0), `momentum`, `max_norm` and `steps`.
+        0 over the updates of each player), `momentum`, `max_norm`, `steps` and
+        `disc_steps`.
       gan: the networks.
     """
     loss_fns = make_gan_losses(
@@ -36,10 +37,14 @@ def make_training(cfg: Any, gan: GAN) -> tuple[InitFn, StepFn]:
         gan.latent_size,
         generator_loss=GENERATOR_LOSSES[cfg.generator_loss],
     )
-    schedule = optax.linear_schedule(cfg.learning_rate, 0, max(cfg.steps, 1))
-    optimizer = OPTIMIZERS[cfg.optimizer](schedule, cfg.momentum)
+
+    def optimizer(num_updates: int) -> optax.GradientTransformation:
+        schedule = optax.linear_schedule(cfg.learning_rate, 0, max(num_updates, 1))
+        return OPTIMIZERS[cfg.optimizer](schedule, cfg.momentum)
+
     bound = () if cfg.max_norm is None else (max_column_norm(cfg.max_norm),)
-    optimizers = optimizer, optax.chain(optimizer, *bound)
+    disc_optimizer = optax.chain(optimizer(cfg.steps * cfg.disc_steps), *bound)
+    optimizers = optimizer(cfg.steps), disc_optimizer
 
     def adapt(gen_params, data):
         return with_mean_image(gen_params, mean_image(data.train.image))

@@ -50,7 +50,7 @@ def steps():
     """The state at first, and after a step with a small bound on weights."""
     cfg = types.SimpleNamespace(
         **dict(generator_loss="non_saturating", optimizer="sgd", momentum=0.5),
-        **dict(learning_rate=0.1, max_norm=0.01, steps=10),
+        **dict(learning_rate=0.1, max_norm=0.01, steps=10, disc_steps=1),
     )
     init, step = make_training(cfg, NETWORKS)
     state = jax.jit(init)(jax.random.key(0), DATA, None)
@@ -74,3 +74,23 @@ def test_the_generator_begins_at_the_mean_of_training(steps):
     found = jax.nn.sigmoid(before.gen_params["out"]["bias"])
     mean = np.asarray(DATA.train.image).reshape(7, 4).mean(axis=0) / 255
     np.testing.assert_allclose(found, mean, rtol=1e-5)
+
+
+def test_both_rates_last_to_the_end():
+    """With several updates a step the discriminator learns in the last step as well."""
+    cfg = types.SimpleNamespace(
+        **dict(generator_loss="minimax", optimizer="sgd", momentum=0.0),
+        **dict(learning_rate=0.1, max_norm=None, steps=3, disc_steps=4),
+    )
+    init, step = make_training(cfg, NETWORKS)
+    state = jax.jit(init)(jax.random.key(0), DATA, None)
+    batch = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), DATA.train)
+    states = [state]
+    for _ in range(4):
+        states.append(jax.jit(step)(states[-1], batch)[0])
+    for name in ("gen_params", "disc_params"):
+        weights = [getattr(x, name)["out"]["kernel"] for x in states]
+        moved = [
+            float(abs(b - a).max()) for a, b in zip(weights, weights[1:], strict=False)
+        ]
+        assert min(moved[:3]) > 0 and moved[3] == 0
