@@ -86,8 +86,8 @@ def test_what_stands_out_is_listed():
         assert f"\n  {line}\n" in text
     assert text.splitlines()[-1] == (
         "6 leaves of 6 functions at 1 point, 3 of them FAILED: worst error 5.0e-01 at "
-        "order 1 (tolerance 1e-06), inf at order 2 (tolerance 1e-06); 1 zero, which "
-        "shows nothing"
+        "order 1 (tolerance 1e-06), inf at order 2 (tolerance 1e-06); 1 with a zero "
+        "gradient, correct but uninformative"
     )
 
 
