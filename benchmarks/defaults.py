@@ -48,7 +48,7 @@ def measure(system: System, home: Path) -> dict[str, Any]:
     """Run a script without flags in an empty folder.
 
     Returns:
-      Its seconds, and how many pictures it left.
+      Its seconds, how many pictures it left, and its configuration.
 
     Raises:
       RunError: if the script fails, with its last line.
@@ -64,7 +64,8 @@ def measure(system: System, home: Path) -> dict[str, Any]:
     (folder,) = (home / "runs").glob("*/*")
     print(f"\n{system.name}, {seconds:.0f} s\n{done.stdout.strip()}", flush=True)
     pictures = len(list((folder / "figures").iterdir()))
-    return {"seconds": round(seconds, 1), "pictures": pictures}
+    config = read_json(folder / "result.json")["config"]
+    return {"seconds": round(seconds, 1), "pictures": pictures, "config": config}
 
 
 def benchmark(cfg: Config) -> int:

@@ -101,15 +101,16 @@ def _progress(
     if not hasattr(given, "idle"):  # a command that trains nothing
         yield
         return
-    from jaxdl.train.ending import Command, short_path
+    from jaxdl.train.ending import Command, program, short_path
     from jaxdl.train.progress import Progress
 
     command = None
     if script is not None:
-        program = f"python {shlex.quote(short_path(Path(script).absolute()))}"
+        path = shlex.quote(short_path(Path(script).absolute()))
+        start = f"{program('python')} {path}"
         if sys.argv[0].startswith("jaxdl run "):  # `run_script` says so
-            program = sys.argv[0]
-        command = Command(program, tuple(words))
+            start = sys.argv[0].replace("jaxdl", program("jaxdl"), 1)
+        command = Command(start, tuple(words))
     with Progress(command) as progress, progress.doing("preparing"):
         yield
 
@@ -417,8 +418,9 @@ def gradcheck_command(config: GradcheckConfig) -> int:
 class ShowConfig:
     """Show a run: its result, or how far it came and the command that resumes it."""
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """Folder of a run, of a sweep, or of one of its cases."""
+    run: Annotated[Path, tyro.conf.Positional] = Path("runs")
+    """Folder of a run, of a sweep, or of one of its cases; of a folder of runs, they
+    are listed."""
     json: bool = False
     """Print result.json, or the state of a run that was stopped, as JSON."""
 
@@ -430,7 +432,7 @@ def show_command(config: ShowConfig) -> int:
     from jaxdl.train.show import show_json, show_run
 
     if config.json:
-        say(json.dumps(show_json(config.run), indent=2))
+        say(json.dumps(show_json(config.run.absolute()), indent=2))
     else:
         say(show_run(config.run.absolute()))
     return 0

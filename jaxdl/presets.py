@@ -9,6 +9,8 @@ recorded result, `toy` a run of seconds. Both stand for flags, and the flags aft
 change single values.
 """
 
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -79,6 +81,11 @@ def require_flags(words: Sequence[str], presets: Sequence[str]) -> None:
     Raises:
       InputError: naming the first word, unless it is a flag.
     """
+    if words and words[0] in presets:
+        raise InputError(
+            f"two presets were given, the second is {words[0]}: expected one before "
+            "the flags"
+        )
     if words and not words[0].startswith("-"):
         raise InputError(
             f"{words[0]} was given: expected flags, or one preset before them "
@@ -113,10 +120,12 @@ def describe_presets(
     also = f" or choose it by {flags}" if flags else ""
     full = "; full is the recorded protocol" if "full" in presets else ""
     toy = ", toy a test of seconds" if "toy" in presets else ""
-    return (
-        f"{about}\n\nPresets: {names}{full}{toy}. Name one first{also}; this help "
-        f"shows the values of {chosen}."
+    text = (
+        f"Presets: {names}{full}{toy}. Name one first{also}; this help shows the "
+        f"values of {chosen}."
     )
+    width = min(shutil.get_terminal_size().columns, 100)
+    return f"{about}\n\n{textwrap.fill(text, max(width, 20))}"
 
 
 def _value(words: Sequence[str], field: str) -> str | None:

@@ -23,12 +23,20 @@ _ESCAPES = {
 
 
 _last_line = time.monotonic()
+print_above: Callable[[str, Any], bool] | None = None
+"""Prints a text above the last line of a terminal while that is redrawn; False if the
+stream leads elsewhere."""
 
 
 def touch() -> None:
     """Begin to count the seconds without a line anew."""
     global _last_line
     _last_line = time.monotonic()
+
+
+print_above: Callable[[str, Any], bool] | None = None
+"""Prints a text above the last line of a terminal while that is redrawn; False if the
+stream leads elsewhere."""
 
 
 def silent_seconds() -> float:
@@ -60,7 +68,12 @@ def say(text: str, file: Any = None) -> None:
     """
     stream = sys.stdout if file is None else file
     shown = visible(text, keep="\n\t") + "\n"  # in one piece: threads print too
-    quietly(lambda: print(shown, end="", file=stream, flush=True), stream)
+
+    def write() -> None:
+        if print_above is None or not print_above(shown, stream):
+            print(shown, end="", file=stream, flush=True)
+
+    quietly(write, stream)
     touch()
 
 

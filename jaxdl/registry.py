@@ -179,12 +179,13 @@ def system_of(script: Path) -> System | None:
     Raises:
       InputError: if the system's folder does not describe it.
     """
-    script = script.absolute()
+    script = script.resolve()
     for root in (PROJECT, *OUTSIDE):
         folder = _systems(root) / script.stem
-        if script.parent == _experiments(root) and folder.is_dir():
+        if script.parent == _experiments(root).resolve() and folder.is_dir():
             found = _describe(script.stem, folder)
-            return found._replace(name=script.stem, folder=folder, script=script)
+            path = _experiments(root) / script.name
+            return found._replace(name=script.stem, folder=folder, script=path)
     return None
 
 

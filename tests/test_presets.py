@@ -82,11 +82,13 @@ def test_help_shows_the_values_of_the_preset(capsys):
 
 
 def test_a_word_that_is_no_preset_is_refused(capsys):
-    for words in (["mnits"], ["mnist", "digits"]):
+    for words in (["mnits"], ["mnist", "didgits"]):
         assert cli.start(PRESETS, lambda config: 0, words) == 2
         err = capsys.readouterr().err
         assert err.startswith(f"error: {words[-1]} was given: expected flags, or one")
         assert "digits, mnist, quick, other" in err and err.count("\n") == 1
+    assert cli.start(PRESETS, lambda config: 0, ["mnist", "digits"]) == 2
+    assert "two presets were given, the second is digits" in capsys.readouterr().err
 
 
 SYSTEM = System(
@@ -165,11 +167,13 @@ def test_they_serve_a_script_without_presets_too(run, words, expected):
 
 
 def test_they_are_named_where_a_word_is_refused_and_in_the_help(run, capsys):
-    for words in ("fuul", "full mnist"):
+    for words in ("fuul", "full mnits"):
         assert run(PRESETS, words) == 2
         err = capsys.readouterr().err
         assert "(digits, mnist, quick, other, full, toy)" in err
         assert err.count("\n") == 1
+    assert run(PRESETS, "full toy") == 2
+    assert "two presets were given, the second is toy" in capsys.readouterr().err
     assert cli.start(PRESETS, lambda config: 0, ["full", "--help"], script="x.py") == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "other, full (12 minutes), toy; full is the recorded protocol" in out

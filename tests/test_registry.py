@@ -56,6 +56,22 @@ def test_a_planted_system_is_found_and_described(tmp_path):
     )
 
 
+def test_a_script_knows_its_system_wherever_it_is_called_from(tmp_path, monkeypatch):
+    root = plant(tmp_path / "own", "planted")
+    monkeypatch.setattr(registry, "OUTSIDE", (root,))
+    script = root / "experiments" / "planted.py"
+    linked = tmp_path / "linked.py"
+    linked.symlink_to(script)
+    monkeypatch.chdir(root / "systems")
+    for path in (script, Path("../experiments/planted.py"), linked):
+        system = registry.system_of(path)
+        assert system is not None and system.toy == "--steps 2"
+        assert system.name == "planted"
+    assert registry.system_of(root / "planted.py") is None
+    gan = registry.PROJECT / "experiments" / "gan.py"
+    assert registry.system_of(gan) == registry.find_system("gan")
+
+
 def test_the_environment_names_further_systems(tmp_path):
     """In a process of its own, as a user has it; its modules import from there."""
     plant(tmp_path, "planted")

@@ -54,6 +54,9 @@ class Calibration(NamedTuple):
     reach: float
 
 
+MORE_LINES = "train longer or log more often (--log-every)"
+STILL = 0.003
+"""Nats that V has to move by, between tenths of the log, if anything was trained."""
 CALIBRATIONS: dict[str, Calibration] = {
     "points": Calibration(
         39.67,
@@ -131,8 +134,8 @@ def gan_verdict(logged: Mapping[str, ArrayLike], kind: Kind = "images") -> Healt
     the sign counts, within the band it is unclear. The discriminator has won if the gap
     counts; the game oscillates if swing or below does; else the run has collapsed if
     the probability counts, is unclear if any sign is, and healthy if none is. A log of
-    fewer lines than the calibration needs, or with V farther off than in all its runs,
-    says neither healthy nor collapsed.
+    fewer lines than the calibration needs, with V farther off than in all its runs, or
+    with a V that never moved says neither healthy nor collapsed.
 
     Args:
       logged: values over time, one a line, `value`, `d_real` and `d_fake` among them
@@ -152,7 +155,7 @@ def gan_verdict(logged: Mapping[str, ArrayLike], kind: Kind = "images") -> Healt
     lines = np.asarray([logged.get(name, ()) for name in NEEDED], np.float64)
     if lines.shape[1] < MIN_LINES:
         text = f"unknown: {lines.shape[1]} lines were logged, {MIN_LINES} are needed"
-        return _without("unknown", f"{text}; train longer or log more often")
+        return _without("unknown", f"{text}; {MORE_LINES}")
     if not np.isfinite(lines).all():
         text = "unknown: the log holds values that are not finite"
         return _without("unknown", f"{text}; try a lower learning rate")
@@ -166,6 +169,7 @@ def _without(verdict: str, text: str) -> Health:
 def measure(logged: Mapping[str, ArrayLike], kind: Kind) -> dict[str, float]:
     """The numbers of `gan_verdict` and the score, of a log that is fit for them."""
     value, d_real, d_fake = (np.asarray(logged[name], np.float64) for name in NEEDED)
+    tenths = [float(np.mean(part)) for part in np.array_split(value, 10)]
     half = -(len(value) // 2)
     value, d_real, d_fake = value[half:], d_real[half:], d_fake[half:]
     excess = value + math.log(4)
@@ -177,6 +181,7 @@ def measure(logged: Mapping[str, ArrayLike], kind: Kind) -> dict[str, float]:
     is_slow = slow > SIGNIFICANCE * noise / math.sqrt(len(excess))
     found = {
         "excess": np.mean(excess),
+        "moved": max(tenths) - min(tenths),
         "distance": np.median(np.abs(excess)),
         "below": -np.median(excess),
         "shortfall": np.mean(np.maximum(-excess, 0)),
@@ -219,7 +224,7 @@ def _judge(found: Mapping[str, float], kind: Kind, lines: int) -> Health:
         "gap": f"D(x) exceeds D(G(z)) by {found['gap']:.2f} on average",
         "swing": f"V swings slowly by {found['swing']:.2f}",
         "below": f"V stays {found['below']:.2f} below -log 4",
-        "probability": f"the log gives a collapse {_percent(found['probability'])}",
+        "probability": f"probability of a collapse {_percent(found['probability'])}",
     }
     off = f"V is {found['distance']:.2f} off -log 4 ({WHICH_V})"
     if certain["gap"]:
@@ -239,7 +244,13 @@ def _judge(found: Mapping[str, float], kind: Kind, lines: int) -> Health:
         verdict, names = "unclear", counting
         text = (
             f"unclear: {lines} lines were logged, {calibration.lines} are needed to "
-            f"tell; {off}; train longer or log more often, and look at the samples"
+            f"tell; {off}; {MORE_LINES}, and look at the samples"
+        )
+    elif found["moved"] < STILL:
+        verdict, names = "unclear", counting
+        text = (
+            f"unclear: over the whole log V moved by {found['moved']:.1e}, so nothing "
+            f"seems to have been trained; {off}; look at the samples"
         )
     elif found["distance"] > calibration.reach:
         verdict, names = "unclear", counting
@@ -259,7 +270,7 @@ def _judge(found: Mapping[str, float], kind: Kind, lines: int) -> Health:
         verdict, text = "unclear", f"unclear: {seen}; {off}; look at the samples"
     else:
         verdict, names = "healthy", counting
-        text = f"healthy: {signs['probability']}; {off}"
+        text = f"healthy: {signs['probability']}; {off}; look at the samples, too"
     evidence = {
         name: {
             "value": found[name],

@@ -246,10 +246,23 @@ def _chief(metrics: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str]:
     return sorted(counts, key=lambda name: -counts[name])
 
 
-def picture_lines(folder: Path) -> list[str]:
-    """Where the pictures of a run are; nothing if it has none."""
+def picture_lines(folder: Path, shown: str, width: int) -> list[str]:
+    """Where the pictures of a run are; nothing if it has none.
+
+    Args:
+      folder: of the run.
+      shown: the folder as it is printed.
+      width: of the widest line.
+    """
     paths = sorted((folder / "figures").glob("*")) if folder.is_dir() else []
     if not paths:
         return []
     names = ", ".join(path.stem for path in paths)
-    return [f"pictures: {visible(folder / 'figures')} ({visible(names)})"]
+    text = visible(f"pictures: {shown}/figures ({names})")
+    return textwrap.wrap(
+        text,
+        width,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

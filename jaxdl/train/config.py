@@ -130,6 +130,15 @@ class RunConfig:
     out to go on with a run that was stopped."""
 
     def __post_init__(self):
+        whole = "steps batch_size seed seeds save_every eval_every log_every"
+        for name in (*whole.split(), "block_steps"):
+            value = getattr(self, name)
+            if value is not None and type(value) is not int:
+                raise InputError(f"{name} is {value!r}: expected a whole number")
+        if self.executor not in ("auto", "sequential", "vmap"):
+            raise InputError(
+                f"executor is {self.executor!r}: expected auto, sequential or vmap"
+            )
         require_numbers(self)
         require_at_least(0, steps=self.steps, seed=self.seed)
         require_at_least(

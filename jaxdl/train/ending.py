@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,7 +44,11 @@ def end_lines(
     else:
         lines = report.metric_lines(result["metrics"], words, width)
         lines += report.remark_lines(result, width)
-    lines += ["", report.last_line(result), *report.picture_lines(folder)]
+    lines += [
+        "",
+        report.last_line(result),
+        *report.picture_lines(folder, short_path(folder), width),
+    ]
     lines.append(f"result: {short_path(folder / 'result.json')}")
     return [*lines, *(f"{aim}: {command}" for aim, command in commands.items())]
 
@@ -58,14 +64,14 @@ def next_commands(
       folder: of the run.
     """
     place = shlex.quote(short_path(folder))
-    found = {"to see it again": f"jaxdl show {place}"}
+    found = {"to see it again": f"{program('jaxdl')} show {place}"}
     if command is None:
         return found
     kept = " ".join(map(shlex.quote, _without(command.words, OWN)))
     base = f"{command.program} {kept}".strip()
     seeds = f"--seed {config.seed + config.seeds} --seeds {config.seeds}"
     out = f" --out {place}-more" if config.out is not None else ""
-    found["to add seeds"] = f"{base} {seeds}{out}"
+    found["to train more seeds"] = f"{base} {seeds}{out}"
     if hasattr(config, "sample"):
         found["to draw samples"] = f"{command.program} --sample 100 --out {place}"
     if hasattr(config, "prompt"):
@@ -73,6 +79,15 @@ def next_commands(
         written = f"{command.program} {words}".strip()
         found["to write more"] = f'{written} --prompt "The "'
     return found
+
+
+def program(name: str) -> str:
+    """A program of this environment as it is typed: its path unless that is found."""
+    path = Path(sys.executable).with_name(name)
+    found = shutil.which(name)
+    if found is not None and Path(found).parent == path.parent:
+        return name
+    return shlex.quote(short_path(path)) if path.exists() else name
 
 
 def short_path(path: Path) -> str:

@@ -132,11 +132,12 @@ class LogFile:
     Attributes:
       path: of the file.
       damaged: number of the first damaged line; None if there is none.
+      lines: what the lines before say.
     """
 
     def __init__(self, folder: Path):
         self.path = folder / "metrics.jsonl"
-        self._lines, self._texts, self.damaged = _read_lines(self.path)
+        self.lines, self._texts, self.damaged = _read_lines(self.path)
 
     def misses(self, step: int, check: str) -> str | None:
         """Why a run cannot go on from a checkpoint, or None if it can.
@@ -147,12 +148,12 @@ class LogFile:
         """
         if step < 0:
             return None
-        if any(line["step"] == step for line in self._lines):
-            line = next(line for line in self._lines if line["step"] == step)
+        if any(line["step"] == step for line in self.lines):
+            line = next(line for line in self.lines if line["step"] == step)
             return None if line["check"] == check else f"{self.path} is of another run"
         if self.damaged is not None:
             return f"{self.path} is damaged at line {self.damaged}"
-        last = self._lines[-1]["step"] if self._lines else "none"
+        last = self.lines[-1]["step"] if self.lines else "none"
         return f"{self.path} ends at step {last}, before the checkpoint's {step}"
 
     def require_arrays(self, last_step: int) -> None:
@@ -161,7 +162,7 @@ class LogFile:
         Raises:
           RunError: if some are missing or damaged.
         """
-        for line in self._lines:
+        for line in self.lines:
             if line["step"] <= last_step:
                 _read_arrays(self.path.parent, line)
 
@@ -171,7 +172,7 @@ class LogFile:
         Returns:
           The step and the checksum of the last line kept; -1 and "" if none is.
         """
-        count = sum(line["step"] <= last_step for line in self._lines)
+        count = sum(line["step"] <= last_step for line in self.lines)
         if self.damaged is not None:
             set_aside(self.path, self.path.parent)
         text = b"".join(text + b"\n" for text in self._texts[:count])
@@ -179,7 +180,7 @@ class LogFile:
             write_whole(self.path, text)
         if not count:
             return -1, ""
-        return self._lines[count - 1]["step"], self._lines[count - 1]["check"]
+        return self.lines[count - 1]["step"], self.lines[count - 1]["check"]
 
 
 class RunLog:

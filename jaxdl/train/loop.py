@@ -300,8 +300,9 @@ class Loop:
         values = {name: row.tolist() for name, row in scalars.items()}
         self.log.write(step, self._times(), train, values, arrays)
         means = {name: float(row.mean()) for name, row in scalars.items()}
-        for line in [] if final else self.evaluations.lines(step, means):
-            say(line)  # the final one is printed as the result
+        table = self.evaluations
+        for line in (table.last_line if final else table.lines)(step, means):
+            say(line)
 
     def _save(self, states, step: int) -> None:
         with self.clock.measure("train"), self.progress.doing("saving"):

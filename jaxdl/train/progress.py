@@ -55,6 +55,7 @@ class Progress:
         if is_terminal(sys.stderr):
             self._live = _live(self._line)
             self._live.start()
+            printing.print_above = self._print_above
         else:
             printing.touch()
             self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -67,6 +68,7 @@ class Progress:
         Progress._active = None
         self._ended.set()
         if self._live is not None:
+            printing.print_above = None
             self._live.stop()
         if self._thread is not None:
             self._thread.join()
@@ -101,6 +103,14 @@ class Progress:
     def rest(self) -> None:
         """Training is over, or has not begun."""
         self._steps = None
+
+    def _print_above(self, text: str, stream: Any) -> bool:
+        """Print above the line, without breaking lines; False for another stream."""
+        if not is_terminal(stream):
+            return False
+        console = self._live.console
+        console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+        return True
 
     def _beat(self) -> None:
         while not self._ended.wait(0.25):
@@ -155,6 +165,11 @@ class EvaluationTable:
         self._before: dict[str, str] = {}
         self._repeated = False
 
+    def last_line(self, step: int, values: Mapping[str, float]) -> list[str]:
+        """The line of the final evaluation: what the others have, if there are any."""
+        kept = {name: values[name] for name in self._before if name in values}
+        return self.lines(step, kept) if kept else []
+
     def lines(self, step: int, values: Mapping[str, float]) -> list[str]:
         """Lines to print for an evaluation; none if it only repeats.
 
@@ -170,14 +185,14 @@ class EvaluationTable:
         width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
         widths = [max(len(name), 9) for name in shown]
         ends = itertools.accumulate((n + 2 for n in widths), initial=10)
-        fit = sum(end + len("  +99") <= width for end in list(ends)[1:])
+        fit = sum(end + len("  (99 more)") <= width for end in list(ends)[1:])
         fit = len(shown) if fit == len(shown) else max(1, fit)
         columns = list(zip(shown.items(), widths, strict=True))[:fit]
         line = "  ".join([f"{step:>10,}", *(f"{x:>{n}}" for (_, x), n in columns)])
         if shown.keys() == before.keys():
             return [line]
         names = [f"{name:>{n}}" for (name, _), n in columns]
-        names += [f"+{len(shown) - fit}"] if fit < len(shown) else []
+        names += [f"({len(shown) - fit} more)"] if fit < len(shown) else []
         return ["  ".join(["after step", *names]), line]
 
 

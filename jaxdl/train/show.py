@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shlex
 import textwrap
 from collections.abc import Mapping
@@ -13,18 +14,22 @@ from jaxdl.ledger import report
 from jaxdl.ledger.schema import read_results
 from jaxdl.registry import find_owner, load_script
 from jaxdl.train.disk import read_sealed
-from jaxdl.train.ending import end_lines, short_path
+from jaxdl.train.ending import end_lines, program, short_path
 
 
 def show_run(folder: Path) -> str:
     """A run in words: its result, or how far it came and the command that resumes it.
 
     Args:
-      folder: of a run, of a sweep, or of one of its cases.
+      folder: of a run, of a sweep, or of one of its cases; of a folder of runs, they
+        are listed.
 
     Raises:
       InputError: if the folder holds no run, or a damaged one.
     """
+    if folder.is_dir() and not os.path.lexists(folder / "config.json"):
+        if runs := list_runs(folder):
+            return "\n".join([*runs, "jaxdl show FOLDER shows one of them."])
     written = _read_config(folder)
     width = report.columns()
     head = f"{written['experiment']} on {written['data']['name']}"
@@ -57,17 +62,45 @@ def show_json(folder: Path) -> Any:
     return {
         **{name: written[name] for name in kept},
         "finished": False,
-        "step": _last_line(folder).get("step", 0),
+        "step": _last_lines(folder, False)[0].get("step", 0),
         "parts": {
             name: (folder / name / "result.json").exists() for name in sorted(names)
         },
     }
 
 
+def list_runs(folder: Path) -> list[str]:
+    """A line for each run below a folder, at most three levels down."""
+    lines = []
+    for depth in ("*", "*/*", "*/*/*"):
+        for path in sorted(folder.glob(f"{depth}/config.json")):
+            inside = (path.parent.parent / "config.json").exists()  # a case or phase
+            if inside or not path.is_file():
+                continue
+            try:
+                written = _read_config(path.parent)
+            except InputError:
+                lines.append(f"{short_path(path.parent)}  damaged")
+                continue
+            done = (path.parent / "result.json").exists()
+            config = written["config"]
+            told = [
+                f"{config.get('seeds', 1)} seeds",
+                "finished" if done else "not finished",
+            ]
+            if isinstance(config.get("steps"), int):
+                told.insert(0, f"{config['steps']:,} steps")
+            lines.append(f"{short_path(path.parent)}  {', '.join(told)}")
+    return lines
+
+
 def _read_config(folder: Path) -> Mapping[str, Any]:
+    if folder.is_file() and (folder.parent / "config.json").is_file():
+        raise InputError(f"{folder} is a file: name its folder, {folder.parent}")
     if not folder.is_dir():
+        state = "cannot be used" if os.path.lexists(folder) else "is not there"
         raise InputError(
-            f"{folder} is not there: expected the folder of a run, such as "
+            f"{folder} {state}: expected the folder of a run, such as "
             "runs/gan/digits-0123abcd"
         )
     written = read_sealed(folder / "config.json")
@@ -109,35 +142,54 @@ def _parts(folder: Path, written: Mapping[str, Any]) -> list[str]:
 
 
 def _reached(folder: Path) -> str:
-    """The last step in a training's log and what its last evaluation found."""
+    """The last steps in a training's log, and what its last evaluation found."""
     written = read_sealed(folder / "config.json")
-    last = _last_line(folder)
+    steps = _saved_steps(folder)
+    last, evaluated = _last_lines(folder, bool(steps))
     text = f"step {last.get('step', 0):,} of {written['config']['steps']:,} was logged"
-    saved = sorted(
-        int(path.name)
-        for path in (folder / "checkpoints").glob("*")
-        if path.name.isdecimal()
-    )
-    text += f", step {saved[-1]:,} saved" if saved else ", nothing saved yet"
-    found = last.get("eval", {})
-    means = [f"{name} {sum(x) / len(x):.4g}" for name, x in found.items()]
-    return "; ".join([text, *means])
+    text += f", step {steps[-1]:,} saved" if steps else ", nothing saved yet"
+    if not evaluated:
+        return text
+    means = [f"{name} {sum(x) / len(x):.4g}" for name, x in evaluated["eval"].items()]
+    return f"{text}; at step {evaluated['step']:,}: {', '.join(means)}"
 
 
-def _last_line(folder: Path) -> dict[str, Any]:
-    """The last line of a log with what was evaluated before; {} without a whole one."""
+def _saved_steps(folder: Path) -> list[int]:
     try:
-        texts = (folder / "metrics.jsonl").read_text().splitlines()
-    except (OSError, ValueError):
-        return {}
-    last: dict[str, Any] = {}
-    for text in texts:
-        try:
-            line = json.loads(text)
-            last = {"eval": last.get("eval", {})} | line
-        except (ValueError, TypeError):  # broken off by a kill
-            break
-    return last
+        names = [path.name for path in (folder / "checkpoints").iterdir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(
+            f"{folder / 'checkpoints'} cannot be read ({error.strerror}): mend that "
+            "and try again"
+        ) from None
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+
+def _last_lines(folder: Path, expected: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The last line of a log, and its last with an evaluation; {} without one."""
+    from jaxdl.train.log import LogFile  # imports JAX
+
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        if expected:
+            raise InputError(f"{path} is missing: put a good copy back")
+        return {}, {}
+    try:
+        log = LogFile(folder)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}): mend that and try "
+            "again"
+        ) from None
+    if log.damaged is not None:
+        raise InputError(
+            f"{path} is damaged at line {log.damaged}: put a good copy back, or give "
+            "the run's command with --overwrite"
+        )
+    evaluated = [line for line in log.lines if "eval" in line]
+    return (log.lines or [{}])[-1], (evaluated or [{}])[-1]
 
 
 def _command(folder: Path, written: Mapping[str, Any]) -> str:
@@ -170,7 +222,7 @@ def _command(folder: Path, written: Mapping[str, Any]) -> str:
         else:
             words += [flag, *map(str, value if isinstance(value, list) else [value])]
     words += ["--out", short_path(folder)]
-    return f"python {shlex.quote(short_path(system.script))} {shlex.join(words)}"
+    return f"{program('jaxdl')} run {system.name} {shlex.join(words)}"
 
 
 def _presets(script: Any) -> dict[str, Any]:

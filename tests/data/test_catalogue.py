@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -33,6 +34,9 @@ def test_a_prepared_one_is_listed_with_its_folder(tmp_path):
     expected = f"jaxdl data prepare mnist --data-dir {tmp_path}"
     assert (before["mnist"].folder, before["mnist"].command) == (None, expected)
     assert "--source-dir FOLDER" in before["cifar10_subset"].command
+    spaced = tmp_path / "my data"
+    (found,) = (x for x in list_data_sets(spaced) if x.name == "mnist")
+    assert shlex.split(found.command)[-2:] == ["--data-dir", str(spaced)]
     folder.mkdir(parents=True)
     after = {each.name: each for each in list_data_sets(tmp_path)}
     assert (after["mnist"].folder, after["mnist"].command) == (str(folder), None)

@@ -45,7 +45,7 @@ from jaxdl.ledger.rows import Row, judge, ledger_rows
 from jaxdl.ledger.schema import SweepResult, read_results
 from jaxdl.ledger.table import format_table, narrow_table, rich_table
 from jaxdl.measures.statistics import bounded_ci95
-from jaxdl.registry import System, find_systems, flags_by_name, load_script
+from jaxdl.registry import System, find_system, find_systems, flags_by_name, load_script
 from jaxdl.train.config import config_hash, deciding_fields
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -1159,6 +1159,52 @@ def test_full_is_the_recorded_protocol(system, monkeypatch):
             seen[0], **{k: v for k, v in known.items() if hasattr(seen[0], k)}
         )
         assert config_hash(result["experiment"], cfg) == result["config_hash"]
+
+
+def timed_defaults():
+    path = ROOT / "experiments" / "defaults.json"
+    return json.loads(path.read_text())["systems"] if path.exists() else {}
+
+
+@pytest.mark.parametrize("name", timed_defaults())
+def test_minutes_are_those_of_the_script_as_it_is(name, monkeypatch):
+    """A default that changed must be timed again: `benchmarks/defaults.py`."""
+    script, seen = load_script(find_system(name)), []
+    monkeypatch.setattr(script, "train", lambda cfg: seen.append(cfg) or 0)
+    assert script.main([]) == 0
+    now = json.loads(json.dumps(deciding_fields(seen[0])))
+    timed = timed_defaults()[name]["config"]
+    filled = {field for field, value in now.items() if value is None}
+    assert {k: v for k, v in timed.items() if k not in filled} == {
+        k: v for k, v in now.items() if k not in filled
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "cases"),
+    [
+        (
+            "rnn_memory",
+            "--cells rnn lstm --lags 3 5",
+            ["rnn-3", "lstm-3", "rnn-5", "lstm-5"],
+        ),
+        (
+            "gan_theory",
+            "--targets annulus two_moons --generators mlp likelihood",
+            [
+                "annulus-mlp",
+                "annulus-likelihood",
+                "two_moons-mlp",
+                "two_moons-likelihood",
+            ],
+        ),
+    ],
+)
+def test_a_sweep_that_is_stopped_compares_something(name, flags, cases, monkeypatch):
+    script, seen = load_script(find_system(name)), []
+    monkeypatch.setattr(script, "train", lambda cfg: seen.append(cfg) or 0)
+    assert script.main(flags.split()) == 0
+    assert list(script.plan(seen[0]).work.cases) == cases
 
 
 def test_readme_tables_are_current(capsys):

@@ -169,14 +169,20 @@ def test_without_protocols_all_metrics_are_shown():
 
 
 def test_remarks_and_pictures(tmp_path):
-    result = run({}, remarks={"health": [{"text": "well"}, {"text": "ill " * 30}]})
+    result = run(
+        {}, seeds=[3, 4], remarks={"health": [{"text": "well"}, {"text": "ill " * 30}]}
+    )
     first, *others = report.remark_lines(result, 60)
-    assert first == "health, seed 0: well"
-    assert others[0].startswith("health, seed 1: ill ill") and len(others) > 1
-    assert report.picture_lines(tmp_path) == []
+    assert first == "health, seed 3: well"
+    assert others[0].startswith("health, seed 4: ill ill") and len(others) > 1
+    assert report.picture_lines(tmp_path, "run", 80) == []
     (tmp_path / "figures").mkdir()
     for name in ("samples.png", "curves.png"):
         (tmp_path / "figures" / name).touch()
-    assert report.picture_lines(tmp_path) == [
-        f"pictures: {tmp_path / 'figures'} (curves, samples)"
+    assert report.picture_lines(tmp_path, "run", 80) == [
+        "pictures: run/figures (curves, samples)"
+    ]
+    assert report.picture_lines(tmp_path, "run", 32) == [
+        "pictures: run/figures (curves,",
+        "    samples)",
     ]

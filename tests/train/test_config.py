@@ -253,3 +253,33 @@ def test_choices_that_are_empty_or_double(given):
         InputError, match=r"cases is .*expected at least one, each once"
     ):
         require_each_once(sizes=(1, 2), cases=given)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("steps", 1.5),
+        ("steps", "5"),
+        ("seeds", 2.0),
+        ("batch_size", 6.5),
+        ("seed", True),
+        ("log_every", 2.5),
+        ("block_steps", [1]),
+    ],
+)
+def test_counts_are_whole_numbers_also_in_python(field, value):
+    with pytest.raises(InputError, match=f"{field} is .*: expected a whole number"):
+        checked(**{field: value})
+
+
+def test_an_executor_that_is_none():
+    with pytest.raises(InputError, match="executor is 'x': expected auto, sequential"):
+        checked(executor="x")
+
+
+def checked(**fields):
+    """Check values that the annotations of these tests would refuse before."""
+    cfg = RunConfig()
+    for name, value in fields.items():
+        object.__setattr__(cfg, name, value)
+    cfg.__post_init__()

@@ -109,6 +109,14 @@ def test_work_is_named_with_its_time_until_training_goes_on(beats, capsys):
     ]
 
 
+def test_work_within_work_goes_back_to_the_outer_one(beats, capsys):
+    with Progress() as progress, progress.doing("evaluating"):
+        with progress.doing("saving"):
+            beats(progress, 10.0)
+        beats(progress, 20.0)
+    assert capsys.readouterr().out == "saving, 10 s\nevaluating, 20 s\n"
+
+
 def test_nothing_is_said_where_nothing_goes_on(beats, capsys):
     with Progress() as progress:
         beats(progress, 100.0)
@@ -167,7 +175,8 @@ def test_steps_speed_and_time_left_come_first_and_metrics_are_cut(terminal, widt
     assert text.startswith(" 500/40,000  1,235 steps/s  32 s left  ")
     assert text.endswith("…") == (width < 120)
     assert "500/40,000" in shown.getvalue()
-    assert "\x1b[?25h" in shown.getvalue()[-20:]  # the cursor is back
+    assert "\x1b[?25h" in shown.getvalue()[-20:]
+    assert "\x1b[2K" in shown.getvalue()[-20:]  # the line is gone  # the cursor is back
 
 
 def test_the_bar_is_as_long_as_what_is_done(terminal):
@@ -193,9 +202,10 @@ def test_prints_of_others_stand_above_the_line(terminal, capsys):
     shown = terminal(80)
     with Progress() as progress:
         progress.update(1, 2)
-        printing.say("a line [bold]of text")
+        printing.say("a line [bold]of text" + " and more" * 20)
         printing.say("a warning", sys.stderr)
-    assert "a line [bold]of text" in shown.getvalue()
+    said = "a line [bold]of text" + " and more" * 20
+    assert f"{said}\n" in shown.getvalue()  # in one piece, to be copied
     assert "a warning" in shown.getvalue()
     assert capsys.readouterr() == ("", "")
 
@@ -256,14 +266,22 @@ def test_values_that_do_not_fit_are_counted(columns, width, shown):
     columns(width)
     values = {f"metric_{i:02}": i / 7 for i in range(13)}
     head, row = EvaluationTable().lines(5000, values)
-    assert head.split()[2:] == [*list(values)[:shown], f"+{13 - shown}"]
+    assert head.split()[2:] == [*list(values)[:shown], f"({13 - shown}", "more)"]
     assert row.split()[:3] == ["5,000", "0", "0.1429"][: shown + 1]
     assert len(row.split()) == 1 + shown
-    assert max(len(head), len(row)) <= max(min(width, 100), 26)
+    assert max(len(head), len(row)) <= max(min(width, 100), 35)
+
+
+def test_the_final_evaluation_has_the_values_of_the_others(columns):
+    columns(80)
+    table = EvaluationTable()
+    assert table.last_line(0, {"loss": 1.0}) == []
+    table.lines(5, {"loss": 1.0})
+    assert table.last_line(10, {"test": 3.0, "loss": 0.5}) == ["        10        0.5"]
 
 
 def test_values_that_just_fit_are_all_shown(columns):
     values = {name: 0.0 for name in ("loss", "error", "accuracy")}
-    columns(10 + 3 * 11 + len("  +99"))
+    columns(10 + 3 * 11 + len("  (99 more)"))
     head, _ = EvaluationTable().lines(1, values)
     assert head == "after step       loss      error   accuracy"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import types
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_finished_run_is_shown_with_its_configuration(finished, capsys):
 def test_a_stopped_run_says_how_far_it_came(stopped, capsys):
     out = shown(capsys, stopped)
     assert out.startswith("toy on toy, not finished\n")
-    assert "step 20 of 60 was logged, step 20 saved; draw 0" in out
+    assert "step 20 of 60 was logged, step 20 saved; at step 20: draw 0." in out
     assert "to go on: give its command again, without --overwrite" in out
     found = json.loads(shown(capsys, stopped, "--json"))
     assert found["finished"] is False and found["step"] == 20
@@ -74,12 +75,11 @@ def test_a_stopped_run_says_how_far_it_came(stopped, capsys):
 
 
 def test_a_run_that_saved_nothing_and_a_log_that_was_cut(stopped, capsys):
-    for path in (stopped / "checkpoints").iterdir():
-        path.rename(stopped / f"aside-{path.name}")
+    (stopped / "checkpoints").rename(stopped / "aside")
     log = stopped / "metrics.jsonl"
     log.write_text(log.read_text()[:-20])
     out = shown(capsys, stopped)
-    assert "step 15 of 60 was logged, nothing saved yet; draw 0" in out
+    assert "step 15 of 60 was logged, nothing saved yet; at step 10: draw" in out
     log.unlink()
     assert "step 0 of 60 was logged, nothing saved yet\n" in shown(capsys, stopped)
 
@@ -89,16 +89,17 @@ PRESETS = {"slow": Config(), "wide": Config(batch_size=32), "fast": FAST}
 
 def test_the_command_that_goes_on_has_the_flags_of_the_run(stopped, monkeypatch):
     script = types.SimpleNamespace(PRESETS=PRESETS)
-    system = types.SimpleNamespace(script=stopped / "toy.py")
+    system = types.SimpleNamespace(name="toy", script=stopped / "toy.py")
     monkeypatch.setattr(show, "find_owner", lambda name: system)
     monkeypatch.setattr(show, "load_script", lambda system: script)
+    monkeypatch.setattr(show, "program", lambda name: name)
     monkeypatch.chdir(stopped)
     assert show.show_run(stopped).splitlines()[-1] == (
-        "to go on: python toy.py fast --out ."
+        "to go on: jaxdl run toy fast --out ."
     )
     del script.PRESETS
     script.Config = Config
-    command = show.show_run(stopped).splitlines()[-1].partition("toy.py ")[2]
+    command = show.show_run(stopped).splitlines()[-1].partition("run toy ")[2]
     seen = []
     assert cli.start(Config, lambda cfg: seen.append(cfg) or 0, command.split()) == 0
     written = json.loads((stopped / "config.json").read_text())["config"]
@@ -146,6 +147,8 @@ def test_phases_that_were_not_reached(tmp_path, killed_after_a_save, capsys):
         ("nowhere", "is not there: expected the folder of a run"),
         (".", "holds no run"),
         ("result.json", "is not there: expected the folder of a run"),
+        ("/dev/null", "cannot be used: expected the folder of a run"),
+        (__file__, "cannot be used: expected the folder of a run"),
     ],
 )
 def test_a_folder_that_is_no_run(refused, words, said):
@@ -190,3 +193,50 @@ def test_the_step_at_which_a_stopping_rule_held(tmp_path, capsys):
     again = run("toy", experiment, DATA, cfg)
     assert again.result["stopped_step"] == 20
     assert "stopping rule held by step 20" in shown(capsys, cfg.out)
+
+
+def refusal(capsys, *words):
+    assert cli.main(["show", *map(str, words)]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    return err
+
+
+def test_a_log_that_was_edited_is_damaged(stopped, capsys):
+    log = stopped / "metrics.jsonl"
+    for text in ('{"step": "x"}\n[]\nnull\n', "\0\1\2\n\n"):
+        log.write_text(text)
+        assert "metrics.jsonl is damaged at line 1" in refusal(capsys, stopped)
+        assert "damaged" in refusal(capsys, stopped, "--json")
+    log.unlink()
+    assert "metrics.jsonl is missing: put a good copy" in refusal(capsys, stopped)
+    log.mkdir()
+    assert "metrics.jsonl cannot be read" in refusal(capsys, stopped)
+
+
+def test_checkpoints_are_ordered_as_numbers(stopped, capsys):
+    for name in ("9", "100", "notes", "x9"):
+        (stopped / "checkpoints" / name).mkdir()
+    assert "step 100 saved" in shown(capsys, stopped)
+
+
+def test_a_file_of_a_run_names_its_folder(finished, capsys):
+    said = refusal(capsys, finished / "result.json")
+    assert f"is a file: name its folder, {finished}" in said
+
+
+def test_a_folder_of_runs_lists_them(finished, tmp_path, monkeypatch, capsys):
+    copy = tmp_path / "runs" / "toy" / "first"
+    shutil.copytree(finished, copy)
+    shutil.copytree(finished, copy.with_name("second"))
+    (copy.with_name("second") / "result.json").unlink()
+    (tmp_path / "runs" / "toy" / "third").mkdir()
+    (tmp_path / "runs" / "toy" / "third" / "config.json").write_text("{")
+    monkeypatch.chdir(tmp_path)
+    assert shown(capsys).splitlines() == [
+        "runs/toy/first  60 steps, 1 seeds, finished",
+        "runs/toy/second  60 steps, 1 seeds, not finished",
+        "runs/toy/third  damaged",
+        "jaxdl show FOLDER shows one of them.",
+    ]
+    assert shown(capsys, "runs/toy") == shown(capsys)
