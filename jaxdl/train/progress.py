@@ -184,9 +184,9 @@ class EvaluationTable:
             return [] if repeated else [f"{step:>10,}  as before"]
         width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
         widths = [max(len(name), 9) for name in shown]
-        ends = itertools.accumulate((n + 2 for n in widths), initial=10)
-        fit = sum(end + len("  (99 more)") <= width for end in list(ends)[1:])
-        fit = len(shown) if fit == len(shown) else max(1, fit)
+        ends = list(itertools.accumulate((n + 2 for n in widths), initial=10))
+        fit = sum(end + len("  (99 more)") <= width for end in ends[1:])
+        fit = len(shown) if ends[-1] <= width else max(1, fit)
         columns = list(zip(shown.items(), widths, strict=True))[:fit]
         line = "  ".join([f"{step:>10,}", *(f"{x:>{n}}" for (_, x), n in columns)])
         if shown.keys() == before.keys():
