@@ -52,7 +52,8 @@ class Config(config.RunConfig):
     gen_learning_rate: float = 3e-4
     """First step size of the generator; it falls to 0 along a cosine."""
     disc_learning_rate: float = 2e-3
-    """First step size of the discriminator; it falls to a tenth of it, likewise."""
+    """First step size of the discriminator; it falls to a tenth of it, likewise, over
+    its first --steps updates, though it makes --disc-steps of them in a step."""
     likelihood_learning_rate: float = 1e-3
     """First step size of the flow that is fitted by maximum likelihood."""
     num_layers: int = 12

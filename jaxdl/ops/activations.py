@@ -8,6 +8,7 @@ has is used where it is that accurate and another formula was not measured to be
 value between those of the two sides. At NaN values and derivatives are NaN.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -507,7 +508,12 @@ def _maxout_derivative(z):
 
 def _of_array(derivative: ArrayFn) -> ArrayFn:
     """A derivative of the table that takes what `array_like` functions take."""
-    return lambda z: derivative(as_array("z", z))
+
+    @functools.wraps(derivative)  # programs are called by the name
+    def of_array(z):
+        return derivative(as_array("z", z))
+
+    return of_array
 
 
 ACTIVATIONS: dict[str, Activation] = {

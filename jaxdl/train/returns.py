@@ -63,9 +63,9 @@ def evaluated(
 def require_known_metrics(
     protocols: Mapping[str, Any], metrics: Collection[str], kept: str
 ) -> None:
-    """Refuse protocols whose metric is misspelt, or of which none is of a metric.
+    """Refuse protocols of which none is of a metric.
 
-    Others may name what only some configurations measure.
+    Single ones may name what only some configurations measure.
 
     Args:
       protocols: of an experiment, by metric.
@@ -77,14 +77,13 @@ def require_known_metrics(
     """
     unknown = [name for name in protocols if name not in metrics]
     without = [name for name in metrics if name not in protocols]
-    for name in unknown:
-        near = difflib.get_close_matches(str(name), without, n=1, cutoff=0.8)
-        if near or len(unknown) == len(protocols):
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise RunError(
-                f"protocols names {name}, which evaluate does not give: expected one "
-                f"of {', '.join(metrics)}{meant}; {kept}; {AGAIN}"
-            )
+    if unknown and len(unknown) == len(protocols):
+        near = difflib.get_close_matches(str(unknown[0]), without, n=1, cutoff=0.8)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise RunError(
+            f"protocols names {unknown[0]}, which evaluate does not give: expected one "
+            f"of {', '.join(metrics)}{meant}; {kept}; {AGAIN}"
+        )
 
 
 def drawn(fn: Callable[..., Any], record: Any, folder: Path) -> Mapping[str, Any]:

@@ -18,8 +18,9 @@ from jaxdl.train.runner import check_step
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = (
-    "--targets annulus --steps 4 --seeds 2 --batch-size 8 --disc-steps 2 "
-    "--hidden-size 4 --num-layers 2 --block-steps 2 --eval-every 2 --log-every 1"
+    "--targets annulus --generators flow mlp likelihood --steps 4 --seeds 2 "
+    "--batch-size 8 --disc-steps 2 --hidden-size 4 --num-layers 2 --block-steps 2 "
+    "--eval-every 2 --log-every 1"
 ).split()
 
 
