@@ -84,8 +84,9 @@ def list_runs(folder: Path) -> list[str]:
                 continue
             done = (path.parent / "result.json").exists()
             config = written["config"]
+            seeds = config.get("seeds", 1)
             told = [
-                f"{config.get('seeds', 1)} seeds",
+                f"{seeds} seed{'s' if seeds > 1 else ''}",
                 "finished" if done else "not finished",
             ]
             if isinstance(config.get("steps"), int):

@@ -234,8 +234,8 @@ def test_a_folder_of_runs_lists_them(finished, tmp_path, monkeypatch, capsys):
     (tmp_path / "runs" / "toy" / "third" / "config.json").write_text("{")
     monkeypatch.chdir(tmp_path)
     assert shown(capsys).splitlines() == [
-        "runs/toy/first  60 steps, 1 seeds, finished",
-        "runs/toy/second  60 steps, 1 seeds, not finished",
+        "runs/toy/first  60 steps, 1 seed, finished",
+        "runs/toy/second  60 steps, 1 seed, not finished",
         "runs/toy/third  damaged",
         "jaxdl show FOLDER shows one of them.",
     ]
