@@ -9,12 +9,12 @@ recorded result, `toy` a run of seconds. Both stand for flags, and the flags aft
 change single values.
 """
 
-import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxdl.errors import InputError, nearest
+from jaxdl.printing import terminal_columns
 
 
 class Choice(NamedTuple):
@@ -124,7 +124,7 @@ def describe_presets(
         f"Presets: {names}{full}{toy}. Name one first{also}; this help shows the "
         f"values of {chosen}."
     )
-    width = min(shutil.get_terminal_size().columns, 100)
+    width = terminal_columns(100)
     return f"{about}\n\n{textwrap.fill(text, max(width, 20))}"
 
 

@@ -59,6 +59,11 @@ def visible(text: object, *, keep: str = "") -> str:
     return str(text).translate(_ESCAPES | {ord(kept): kept for kept in keep})
 
 
+def terminal_columns(widest: int) -> int:
+    """Columns of the terminal, at most so many; as many where there is none."""
+    return min(shutil.get_terminal_size((widest, 24)).columns, widest)
+
+
 def say(text: str, file: Any = None) -> None:
     """Print lines for a reader that may go away, such as `head`.
 

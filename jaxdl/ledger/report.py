@@ -1,6 +1,5 @@
 """A result as text for the terminal: numbers, what they mean, what was published."""
 
-import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from jaxdl.errors import InputError
 from jaxdl.ledger.metrics import UNBOUNDED, Metric, lookup, metrics_of
 from jaxdl.ledger.published import Published, published_files, read_published
 from jaxdl.ledger.rows import judge, protocol_differences
-from jaxdl.printing import visible
+from jaxdl.printing import terminal_columns, visible
 from jaxdl.registry import find_owner
 
 WIDEST = 120
@@ -26,7 +25,7 @@ VERDICTS = {
 
 
 class Words(NamedTuple):
-    """What is known of an experiment's metrics.
+    """Metrics of an experiment in words, and figures published of them.
 
     Attributes:
       metrics: in words, by name or pattern.
@@ -54,11 +53,11 @@ def words_of(experiment: str) -> Words:
 
 def columns() -> int:
     """Columns of the terminal, at most `WIDEST`, which is what a file gets too."""
-    return min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    return terminal_columns(WIDEST)
 
 
 def meaning(metric: Metric | None) -> str:
-    """What a metric is, its unit and which way is better; empty if that is not said."""
+    """A metric in words, with unit and better side; empty if nothing is said."""
     if metric is None:
         return ""
     unit = f" ({metric.unit})" if metric.unit else ""
@@ -179,7 +178,7 @@ def _steps(result: Mapping[str, Any]) -> str:
 
 
 def remark_lines(result: Mapping[str, Any], width: int) -> list[str]:
-    """What the run remarks about each seed."""
+    """Lines of the remarks on each seed."""
     lines = []
     for name, remarks in result.get("remarks", {}).items():
         for seed, remark in zip(result["seeds"], remarks, strict=True):
@@ -247,7 +246,7 @@ def _chief(metrics: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def picture_lines(folder: Path, shown: str, width: int) -> list[str]:
-    """Where the pictures of a run are; nothing if it has none.
+    """Lines that name the pictures of a run and their folder; none without pictures.
 
     Args:
       folder: of the run.

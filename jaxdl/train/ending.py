@@ -16,7 +16,7 @@ OWN = {"--seed": 1, "--seeds": 1, "--out": 1, "--overwrite": 0}
 
 
 class Command(NamedTuple):
-    """How the script that runs was started.
+    """The command line that started the script.
 
     Attributes:
       program: such as "python experiments/gan.py".
@@ -56,7 +56,7 @@ def end_lines(
 def next_commands(
     command: Command | None, config: RunConfig, folder: Path
 ) -> dict[str, str]:
-    """What can be done with a finished run, each with its command line.
+    """Command lines that go on from a finished run, each by its aim.
 
     Args:
       command: how the run was started; None in a program of the user's own.

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import shutil
 import sys
 import threading
 import time
@@ -146,7 +145,7 @@ class Progress:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a stream is a terminal that can redraw a line."""
+    """True for a terminal that can redraw a line."""
     from rich.console import Console
 
     console = Console(file=stream)
@@ -182,7 +181,7 @@ class EvaluationTable:
         repeated, self._repeated = self._repeated, shown == before
         if shown == before:
             return [] if repeated else [f"{step:>10,}  as before"]
-        width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+        width = printing.terminal_columns(WIDEST)
         widths = [max(len(name), 9) for name in shown]
         ends = list(itertools.accumulate((n + 2 for n in widths), initial=10))
         fit = sum(end + len("  (99 more)") <= width for end in ends[1:])

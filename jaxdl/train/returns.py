@@ -22,7 +22,7 @@ AGAIN = "correct it and give the same command again"
 def evaluated(
     fn: Callable[..., Any], found: Sequence[Any], final: bool, kept: str
 ) -> dict[str, np.ndarray]:
-    """What an evaluation found, `values[name]` with axes [seed, ...].
+    """Values of an evaluation by name, with axes [seed, ...].
 
     Args:
       fn: the function that found it.
